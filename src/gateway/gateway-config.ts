@@ -1,0 +1,154 @@
+// Owns the shape of a validated config: every unit resolved to a number, every default filled in, routes sorted. It is
+// what a Generation is built from. Knows nothing of files, YAML or the text that users write (edgelane-config.ts).
+
+import type { MiddlewareHandler } from "hono";
+import type { RouteMatch } from "./route-match.ts";
+
+/** Where a listener binds. `host` null means every address of the machine. */
+export interface ListenAddress {
+  readonly host: string | null;
+  /** 0 lets the system choose. */
+  readonly port: number;
+}
+
+export interface AdminConfig {
+  readonly address: ListenAddress;
+  /** Bearer token; null only where the listener is on loopback. */
+  readonly token: string | null;
+}
+
+export interface TargetConfig {
+  /** Scheme, host and port, nothing else: "http://10.0.0.11:3000". */
+  readonly origin: string;
+  readonly weight: number;
+  /** Asked only when no other target can be. */
+  readonly backup: boolean;
+}
+
+export type BalancePolicy = "round-robin" | "least-conn" | "p2c-ewma" | "hash" | "adaptive";
+export type RetryReason = "connect" | "reset" | number;
+
+/** What Host the origin sees: the client's, the target's own, or a fixed one. */
+export type HostPolicy =
+  | { readonly kind: "preserve" }
+  | { readonly kind: "target" }
+  | { readonly kind: "fixed"; readonly authority: string };
+
+export interface UpstreamConfig {
+  readonly name: string;
+  readonly targets: readonly TargetConfig[];
+  readonly balance: BalancePolicy;
+  readonly protocol: "h1" | "h2";
+  readonly host: HostPolicy;
+  readonly pool: {
+    /** Per target. */
+    readonly connectionsMax: number;
+    /** Requests that may wait for a connection, per target. */
+    readonly queueMax: number;
+    readonly queueTimeoutMs: number;
+    readonly keepAliveMs: number;
+  };
+  readonly timeout: {
+    readonly connectMs: number;
+    readonly headersMs: number;
+    /** Between two pieces of the response's content. */
+    readonly idleMs: number;
+    /** Of the whole exchange with the origin; 0 is no limit. */
+    readonly totalMs: number;
+  };
+  readonly retry: {
+    /** Tries in all, the first one included: 1 never retries. */
+    readonly attemptsMax: number;
+    readonly when: readonly RetryReason[];
+    /** Share of requests that may be retries, 0 to 1. */
+    readonly budgetRatio: number;
+  };
+}
+
+export interface CacheConfig {
+  /** Bytes of L1; 0 is no cache. */
+  readonly memoryBytesMax: number;
+  /** Content length of the largest response that is stored. */
+  readonly objectBytesMax: number;
+  readonly coalesce: boolean;
+}
+
+/** What a route does with the cache: nothing, what the origin says (RFC 9111), or what the config says. */
+export type RouteCache =
+  | { readonly kind: "off" }
+  | { readonly kind: "auto" }
+  | {
+      readonly kind: "fixed";
+      readonly ttlSeconds: number;
+      /** How long a stale response may still be used after its lifetime. */
+      readonly staleSeconds: number;
+      readonly tags: readonly string[];
+    };
+
+export interface RouteConfig {
+  readonly match: RouteMatch;
+  /** The `endpoint` label; unique. */
+  readonly name: string;
+  /** Name of an upstream that exists. */
+  readonly to: string;
+  readonly cache: RouteCache;
+  /** Responses carry Server-Timing. */
+  readonly timing: boolean;
+  /** Hono middleware, run before the request is forwarded. */
+  readonly use: readonly MiddlewareHandler[];
+}
+
+export interface LimitsConfig {
+  /** Content of a request; Infinity is no limit. Past it: 413. */
+  readonly bodyBytesMax: number;
+  /** From the first byte of a head to its last. Past it: 408 and close. */
+  readonly headTimeoutMs: number;
+  /** Between two requests on a connection. Past it: close. */
+  readonly idleTimeoutMs: number;
+  /** Without one byte of the request's content. Past it: 408 and close. */
+  readonly bodyStallMs: number;
+  /** Average rate of a request's content after a grace of bodyRateGraceMs; 0 is no limit. Below it: 408 and close. */
+  readonly bodyBytesPerSecondMin: number;
+  readonly bodyRateGraceMs: number;
+  /** Content that nobody wants, read so that the connection can be kept. Past it: close. */
+  readonly drainBytesMax: number;
+  /** A client that takes nothing of its response. Past it: reset. */
+  readonly sendStallMs: number;
+  /** Past it: `Connection: close` on the last response. */
+  readonly requestsPerConnectionMax: number;
+  /** Open client connections of one process. Past it: new ones are closed at once. */
+  readonly connectionsMax: number;
+}
+
+export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
+
+export interface LogConfig {
+  readonly level: LogLevel;
+  /** Where the access log goes. */
+  readonly access:
+    | { readonly kind: "off" }
+    | { readonly kind: "stdout" }
+    | { readonly kind: "file"; readonly path: string };
+}
+
+export interface GatewayConfig {
+  /** The file it came from, as the user named it; null where there was none. */
+  readonly file: string | null;
+  readonly listen: readonly ListenAddress[];
+  /** null: no admin listener. */
+  readonly admin: AdminConfig | null;
+  /** Networks (CIDR) whose Forwarded and X-Forwarded-* fields are believed. */
+  readonly trust: readonly string[];
+  /** Path that the gateway answers itself; null for none. */
+  readonly health: string | null;
+  readonly upstreams: ReadonlyMap<string, UpstreamConfig>;
+  readonly cache: CacheConfig;
+  /** Most specific first: the first that matches is the one. */
+  readonly routes: readonly RouteConfig[];
+  readonly limits: LimitsConfig;
+  readonly log: LogConfig;
+  /** How long exchanges may take to finish after SIGTERM. */
+  readonly shutdownGraceMs: number;
+  /** One sentence for each key that was accepted without effect, or that probably is a mistake. */
+  readonly warnings: readonly string[];
+}
