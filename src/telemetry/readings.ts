@@ -1,0 +1,63 @@
+// Owns the shapes of what is read at scrape: what other parts of the gateway report when asked, and all of it together.
+// Types only.
+
+/** One tier of the cache. */
+export interface CacheReading {
+  readonly tier: string;
+  readonly entries: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+  readonly evictions: number;
+}
+
+export interface ConnectionReading {
+  /** Client connections with an exchange under way. */
+  readonly active: number;
+  readonly idle: number;
+}
+
+/** One origin target of one upstream. */
+export interface TargetReading {
+  readonly upstream: string;
+  /** "host:port". */
+  readonly target: string;
+  readonly healthy: boolean;
+  readonly connections: number;
+  readonly active: number;
+  readonly queued: number;
+}
+
+/** The request-buffer pool. */
+export interface BufferReading {
+  readonly inUse: number;
+  readonly highWater: number;
+  readonly max: number;
+  readonly exhausted: number;
+}
+
+/** What the gateway is asked for at each scrape; each call is cheap and has no effect. */
+export interface Sources {
+  cache(): readonly CacheReading[];
+  connections(): ConnectionReading;
+  targets(): readonly TargetReading[];
+  buffers(): BufferReading;
+  accessLogDropped(): number;
+}
+
+type LabelledValues = readonly (readonly [labels: readonly string[], value: number])[];
+
+/** Everything that one scrape reports, apart from the latency tables. */
+export interface GatewayReadings {
+  readonly version: string;
+  readonly engine: string;
+  /** Counters by cell index of metric-table.ts. */
+  readonly cells: Float64Array;
+  readonly cache: readonly CacheReading[];
+  readonly connections: ConnectionReading;
+  readonly targets: readonly TargetReading[];
+  readonly buffers: BufferReading;
+  readonly failures: LabelledValues;
+  readonly upstreamFailures: LabelledValues;
+  readonly eventLoopLag: LabelledValues;
+  readonly accessLogDropped: number;
+}
