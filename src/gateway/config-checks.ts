@@ -1,0 +1,159 @@
+// Owns what is checked across keys: names that must exist, routes that cover each other, listeners that would collide,
+// an admin listener that strangers could reach. Works on values whose shape may be wrong, so that one pass says it all.
+
+import { isMap } from "./config-environment.ts";
+import { defaultOf } from "./config-keys.ts";
+import type { ProblemList } from "./config-problem.ts";
+import { formatAddress, isLoopback, parseAddress } from "./listen-address.ts";
+import { compareSpecificity, parseMatch } from "./route-match.ts";
+import type { RouteMatch } from "./route-match.ts";
+import { nearestWord } from "./suggestion.ts";
+
+const UPSTREAM_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+/** Reports what is wrong between keys of a config, whether or not each key is right by itself. */
+export function checkAcross(value: unknown, problems: ProblemList): void {
+  if (!isMap(value)) return;
+  const upstreams = isMap(value["upstreams"]) ? value["upstreams"] : {};
+  checkUpstreams(value["upstreams"], upstreams, problems);
+  checkRoutes(value, upstreams, problems);
+  checkListeners(value, problems);
+}
+
+function checkUpstreams(
+  written: unknown,
+  upstreams: Readonly<Record<string, unknown>>,
+  problems: ProblemList,
+): void {
+  const names = Object.keys(upstreams);
+  const empty = written === undefined || (isMap(written) && names.length === 0);
+  if (empty) problems.error(["upstreams"], "at least one upstream is required");
+  for (const name of names) {
+    if (!UPSTREAM_NAME.test(name)) {
+      problems.error(["upstreams", name], "a name is letters, digits and . _ -, at most 64");
+    }
+    const upstream = upstreams[name];
+    const targets = isMap(upstream) ? upstream["targets"] : null;
+    if (Array.isArray(targets)) checkTargets(name, targets, problems);
+  }
+}
+
+function checkTargets(name: string, targets: readonly unknown[], problems: ProblemList): void {
+  const path = ["upstreams", name, "targets"];
+  const present = targets.filter((target) => target !== undefined);
+  if (present.length === 0) problems.error(path, "at least one target is required");
+  const backups = present.filter((target) => isMap(target) && target["backup"] === true);
+  if (present.length > 0 && backups.length === present.length) {
+    problems.error(path, "every target is a backup; one must not be");
+  }
+  const seen = new Set<string>();
+  for (const [index, target] of targets.entries()) {
+    const url = isMap(target) ? target["url"] : target;
+    if (typeof url !== "string") continue;
+    if (seen.has(url)) problems.warn([...path, index], "the same target twice; use weight");
+    seen.add(url);
+  }
+}
+
+function checkRoutes(
+  config: Readonly<Record<string, unknown>>,
+  upstreams: Readonly<Record<string, unknown>>,
+  problems: ProblemList,
+): void {
+  const routes = config["routes"];
+  const names = Object.keys(upstreams);
+  if (routes === undefined) {
+    if (names.length > 1) {
+      problems.error(["routes"], "which upstream gets what: needed with more than one upstream");
+    }
+    return;
+  }
+  if (!Array.isArray(routes)) return;
+  if (routes.length === 0) problems.error(["routes"], "at least one route is required");
+  const used = new Set<string>();
+  for (const [index, route] of routes.entries()) {
+    const to: unknown = isMap(route) ? route["to"] : undefined;
+    if (typeof to !== "string") continue;
+    used.add(to);
+    if (!Object.hasOwn(upstreams, to)) {
+      problems.error(["routes", index, "to"], `no upstream "${to}"`, nearestWord(to, names));
+    }
+  }
+  for (const name of names) {
+    if (!used.has(name)) problems.warn(["upstreams", name], "no route leads to it");
+  }
+  checkShadows(config, routes, problems);
+  checkRouteNames(routes, problems);
+}
+
+/** Routes are tried most specific first, so only an equal match can keep a route from ever being reached. */
+function checkShadows(
+  config: Readonly<Record<string, unknown>>,
+  routes: readonly unknown[],
+  problems: ProblemList,
+): void {
+  const health = config["health"] ?? defaultOf("health");
+  const earlier: { match: RouteMatch; index: number }[] = [];
+  for (const [index, route] of routes.entries()) {
+    const source = isMap(route) ? route["match"] : undefined;
+    const result = typeof source === "string" ? parseMatch(source) : null;
+    if (result === null || !("match" in result)) continue;
+    const { match } = result;
+    const path = ["routes", index, "match"];
+    const twin = earlier.find((other) => compareSpecificity(other.match, match) === 0);
+    if (twin !== undefined) {
+      problems.warn(path, `never reached: routes[${twin.index}] has the same match`);
+    } else if (!match.rest && `/${match.segments.join("/")}` === health) {
+      problems.warn(path, "never reached: the gateway answers this path itself (health)");
+    }
+    earlier.push({ match, index });
+  }
+}
+
+function checkRouteNames(routes: readonly unknown[], problems: ProblemList): void {
+  const seen = new Map<string, number>();
+  for (const [index, route] of routes.entries()) {
+    const name = isMap(route) ? route["name"] : undefined;
+    if (typeof name !== "string") continue;
+    const first = seen.get(name);
+    if (first === undefined) seen.set(name, index);
+    else problems.error(["routes", index, "name"], `routes[${first}] has this name already`);
+  }
+}
+
+function checkListeners(config: Readonly<Record<string, unknown>>, problems: ProblemList): void {
+  const listen = config["listen"];
+  const seen = new Map<string, number>();
+  if (Array.isArray(listen)) {
+    if (listen.length === 0) problems.error(["listen"], "at least one address is required");
+    for (const [index, item] of listen.entries()) {
+      const text: unknown = isMap(item) ? item["address"] : item;
+      const parsed = typeof text === "string" ? parseAddress(text) : null;
+      if (parsed === null || parsed.address.port === 0) continue;
+      const address = formatAddress(parsed.address);
+      const first = seen.get(address);
+      if (first !== undefined) {
+        problems.error(["listen", index], `listen[${first}] is the same address`);
+      }
+      seen.set(address, index);
+    }
+  }
+  checkAdmin(config["admin"], seen, problems);
+}
+
+function checkAdmin(
+  admin: unknown,
+  publicListeners: ReadonlyMap<string, number>,
+  problems: ProblemList,
+): void {
+  if (!isMap(admin) || typeof admin["listen"] !== "string") return;
+  const parsed = parseAddress(admin["listen"]);
+  if (parsed === null) return;
+  const path = ["admin", "listen"];
+  if (publicListeners.has(formatAddress(parsed.address))) {
+    problems.error(path, "the same address as a public listener");
+  }
+  if (!isLoopback(parsed.address) && admin["token"] === undefined) {
+    problems.error(path, "any address but loopback needs admin.token");
+  }
+}

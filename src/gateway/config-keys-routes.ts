@@ -1,0 +1,137 @@
+// Owns the rows of the key table for routes. A default is stated once, here, with its reason.
+
+import type { ConfigKey } from "./config-keys.ts";
+import * as form from "./config-forms.ts";
+
+const ROUTING: readonly ConfigKey[] = [
+  {
+    key: "routes[].match",
+    form: form.ROUTE_MATCH,
+    default: null,
+    required: true,
+    about: "[METHOD ][host]/path; `*` is one segment, a `*` at the end is anything.",
+    reason: "The most specific match wins: host, then path from the left, then method.",
+  },
+  {
+    key: "routes[].name",
+    form: form.TEXT,
+    default: null,
+    about: "The `endpoint` label in metrics and logs.",
+    reason: "The match itself.",
+  },
+  {
+    key: "routes[].to",
+    form: form.TEXT,
+    default: null,
+    required: true,
+    about: "Name of the upstream.",
+    reason: "A route leads somewhere.",
+  },
+  {
+    key: "routes[].cache",
+    form: form.oneOf("auto", "off"),
+    default: "auto",
+    about: "`auto` does what the origin says (RFC 9111), `off` never stores.",
+    reason: "Whoever makes a response knows best how long it is good.",
+  },
+  {
+    key: "routes[].cache.ttl",
+    form: form.LIFETIME,
+    default: null,
+    required: true,
+    about: "Freshness lifetime, instead of what the origin says.",
+    reason: "Overriding the origin is for whoever writes it down.",
+  },
+  {
+    key: "routes[].cache.stale",
+    form: form.LIFETIME,
+    default: null,
+    about:
+      "How long after that a stale response may be used while a new one is fetched, or when that fails.",
+    reason: "None: staleness is the origin's to allow.",
+  },
+  {
+    key: "routes[].cache.tags[]",
+    form: form.TAG,
+    default: null,
+    about: "Names that stored responses can be purged by.",
+    reason: "None.",
+  },
+  {
+    key: "routes[].timing",
+    form: form.BOOLEAN,
+    default: false,
+    about: "Responses carry Server-Timing.",
+    reason: "It tells strangers how fast the inside is.",
+  },
+  {
+    key: "routes[].use[]",
+    form: form.MIDDLEWARE,
+    default: null,
+    about: "Hono middleware, run before the request is forwarded.",
+    reason: "None.",
+  },
+];
+
+const POLICIES: readonly ConfigKey[] = [
+  {
+    key: "routes[].compress",
+    form: form.BOOLEAN,
+    default: false,
+    about: "Compresses what the origin sends uncompressed.",
+    reason: "It costs a core what it saves a network.",
+  },
+  {
+    key: "routes[].limit.rate",
+    form: form.RATE,
+    default: null,
+    required: true,
+    about: "Requests, sustained.",
+    reason: "Only the owner knows how many are too many.",
+  },
+  {
+    key: "routes[].limit.burst",
+    form: form.integer(1, 1_000_000),
+    default: null,
+    about: "Requests at once.",
+    reason: "One second of the rate.",
+  },
+  {
+    key: "routes[].limit.by",
+    form: form.TEXT,
+    default: "ip",
+    about: "What is counted.",
+    reason: "The one thing that every client has.",
+  },
+  {
+    key: "routes[].auth.jwt.jwks",
+    form: form.ANY_URL,
+    default: null,
+    required: true,
+    about: "Keys that tokens are verified with.",
+    reason: "A token without a key proves nothing.",
+  },
+  {
+    key: "routes[].auth.jwt.audience",
+    form: form.TEXT,
+    default: null,
+    about: "Audience that tokens must name.",
+    reason: "None.",
+  },
+  {
+    key: "routes[].validate.openapi",
+    form: form.FILE_NAME,
+    default: null,
+    about: "OpenAPI document that requests must follow.",
+    reason: "None.",
+  },
+  {
+    key: "routes[].validate.schema",
+    form: form.FILE_NAME,
+    default: null,
+    about: "JSON Schema that the content must follow.",
+    reason: "None.",
+  },
+];
+
+export const ROUTE_KEYS: readonly ConfigKey[] = [...ROUTING, ...POLICIES];

@@ -1,0 +1,212 @@
+// Owns the rows of the key table for upstreams: targets, pools, time limits, retries, health. A default is stated once,
+// here, with its reason.
+
+import type { ConfigKey } from "./config-keys.ts";
+import * as form from "./config-forms.ts";
+
+const TARGETS: readonly ConfigKey[] = [
+  {
+    key: "upstreams.<name>",
+    form: form.TARGET_URL,
+    default: null,
+    about: "Short form: one target, everything else as by default.",
+    reason: "Most upstreams have one address.",
+  },
+  {
+    key: "upstreams.<name>.targets[]",
+    form: form.TARGET_URL,
+    default: null,
+    required: true,
+    about: "Origin servers that give the same answers.",
+    reason: "An upstream without targets answers nothing.",
+  },
+  {
+    key: "upstreams.<name>.targets[].url",
+    form: form.TARGET_URL,
+    default: null,
+    required: true,
+    about: "Scheme, host and port.",
+    reason: "A target without an address is none.",
+  },
+  {
+    key: "upstreams.<name>.targets[].weight",
+    form: form.integer(1, 1000),
+    default: 1,
+    about: "Requests in proportion to the other targets.",
+    reason: "Equal shares.",
+  },
+  {
+    key: "upstreams.<name>.targets[].backup",
+    form: form.BOOLEAN,
+    default: false,
+    about: "Asked only when no other target can be.",
+    reason: "A target is there to be used.",
+  },
+  {
+    key: "upstreams.<name>.balance",
+    form: form.oneOf("round-robin", "least-conn", "p2c-ewma", "hash", "adaptive"),
+    default: "round-robin",
+    about: "How a target is chosen.",
+    reason: "The only policy that this version has.",
+  },
+  {
+    key: "upstreams.<name>.protocol",
+    form: form.oneOf("h1", "h2"),
+    default: "h1",
+    about: "HTTP version towards the targets.",
+    reason: "Every origin speaks it.",
+  },
+  {
+    key: "upstreams.<name>.host",
+    form: form.HOST_POLICY,
+    default: "preserve",
+    about: "Host that the origin sees: the client's (preserve), its own (target), or this name.",
+    reason: "Origins make links and cookies from it.",
+  },
+];
+
+const POOL: readonly ConfigKey[] = [
+  {
+    key: "upstreams.<name>.pool.connections",
+    form: form.integer(1, 65_535),
+    default: 100,
+    about: "Connections to one target.",
+    reason: "More than one Node process answers at a time, fewer than its backlog of 511.",
+    outcome: "requests wait in the queue",
+  },
+  {
+    key: "upstreams.<name>.pool.queue",
+    form: form.integer(0, 1_000_000),
+    default: 1000,
+    about: "Requests that wait for a connection to one target.",
+    reason: "Ten for each connection: what waits longer is not wanted any more.",
+    outcome: "503 queue_full",
+  },
+  {
+    key: "upstreams.<name>.pool.queueTimeout",
+    form: form.DURATION,
+    default: "5s",
+    about: "How long a request waits there.",
+    reason: "People reload after some seconds; waiting on answers nobody.",
+    outcome: "503 queue_full",
+  },
+  {
+    key: "upstreams.<name>.pool.keepAlive",
+    form: form.DURATION,
+    default: "4s",
+    about:
+      "How long an unused connection stays open; less where the origin's Keep-Alive field says so.",
+    reason: "Below the 5 s of Node's own server, which must not be the first to close.",
+    outcome: "close",
+  },
+];
+
+const TIMEOUTS: readonly ConfigKey[] = [
+  {
+    key: "upstreams.<name>.timeout.connect",
+    form: form.DURATION,
+    default: "2s",
+    about: "For a connection to be there, TLS included.",
+    reason: "A lost SYN is sent again after 1 s: one loss is forgiven.",
+    outcome: "504 connect_timeout",
+  },
+  {
+    key: "upstreams.<name>.timeout.headers",
+    form: form.DURATION,
+    default: "60s",
+    about: "From the end of the request to the head of the response.",
+    reason: "nginx's proxy_read_timeout; slow reports exist.",
+    outcome: "504 headers_timeout",
+  },
+  {
+    key: "upstreams.<name>.timeout.idle",
+    form: form.DURATION,
+    default: "60s",
+    about: "Between two pieces of a response's content that the client is ready to take.",
+    reason: "nginx's proxy_read_timeout; event streams send a comment more often.",
+    outcome: "body_stalled: the response is broken off visibly",
+  },
+  {
+    key: "upstreams.<name>.timeout.total",
+    form: form.DURATION_OR_OFF,
+    default: "off",
+    about: "For the whole exchange with the origin.",
+    reason: "Event streams and large downloads last as long as they last.",
+    outcome: "504, or the response is broken off visibly",
+  },
+];
+
+const FAILURES: readonly ConfigKey[] = [
+  {
+    key: "upstreams.<name>.retry.attempts",
+    form: form.integer(1, 5),
+    default: 2,
+    about: "Tries in all, the first one included; only requests that are safe to repeat.",
+    reason: "One more covers a reused connection that the origin closed at that moment.",
+  },
+  {
+    key: "upstreams.<name>.retry.when[]",
+    form: form.integerOr(form.integer(500, 599), "connect", "reset"),
+    default: "connect, reset",
+    about: "What is tried again: connect, reset, or a status from 500 to 599.",
+    reason: "An answer, even a bad one, is an answer.",
+  },
+  {
+    key: "upstreams.<name>.retry.budget",
+    form: form.SHARE,
+    default: "20%",
+    about: "Retries as a share of requests.",
+    reason: "An origin that fails under load must not get twice the load.",
+  },
+  {
+    key: "upstreams.<name>.health.path",
+    form: form.PATH,
+    default: null,
+    about: "Asked of each target at intervals.",
+    reason: "None: which path answers is the origin's to say.",
+  },
+  {
+    key: "upstreams.<name>.health.every",
+    form: form.DURATION,
+    default: "5s",
+    about: "The interval.",
+    reason: "A dead target is noticed within seconds.",
+  },
+  {
+    key: "upstreams.<name>.health.eject.after",
+    form: form.integer(1, 1000),
+    default: 5,
+    about: "Failures in a row that take a target out.",
+    reason: "One failure is chance.",
+  },
+  {
+    key: "upstreams.<name>.health.eject.for",
+    form: form.DURATION,
+    default: "30s",
+    about: "How long it stays out.",
+    reason: "A restart takes less.",
+  },
+  {
+    key: "upstreams.<name>.breaker.errors",
+    form: form.SHARE,
+    default: "50%",
+    about: "Share of failures at which the breaker opens.",
+    reason: "Half of all requests failing is no accident.",
+  },
+  {
+    key: "upstreams.<name>.breaker.over",
+    form: form.integer(1, 1_000_000),
+    default: 20,
+    about: "Requests that the share is taken over.",
+    reason: "Fewer say nothing about a share.",
+  },
+  {
+    key: "upstreams.<name>.breaker.open",
+    form: form.DURATION,
+    default: "10s",
+    about: "How long it stays open.",
+    reason: "Time to recover.",
+  },
+];
+
+export const UPSTREAM_KEYS: readonly ConfigKey[] = [...TARGETS, ...POOL, ...TIMEOUTS, ...FAILURES];

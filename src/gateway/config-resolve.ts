@@ -1,0 +1,234 @@
+// Owns turning a valid config into a GatewayConfig: units to numbers, defaults filled in, routes sorted. Its input has
+// passed the checks; a value that it cannot read is a programmer's mistake. Loads neither zod nor yaml.
+
+import { isAbsolute, resolve } from "node:path";
+import type { EdgelaneConfig, EdgelaneRoute, EdgelaneUpstream } from "./edgelane-config.ts";
+import { parseByteRate, parseDuration, parseShare, parseSize } from "./config-units.ts";
+import { defaultOf } from "./config-keys.ts";
+import type * as resolved from "./gateway-config.ts";
+import { parseAddress, parseTarget } from "./listen-address.ts";
+import { compareSpecificity, parseMatch } from "./route-match.ts";
+
+export interface ResolveContext {
+  readonly file: string | null;
+  /** What relative file names in the config are relative to. */
+  readonly directory: string;
+  /** Memory that this process may use. */
+  readonly memoryBytes: number;
+  readonly warnings: readonly string[];
+}
+
+/** Kestrel's grace: a client may take this long to get going before its rate counts. */
+const BODY_RATE_GRACE_MS = 5000;
+/** The default L1 never takes more than this share of the machine. */
+const MEMORY_SHARE = 0.25;
+
+/** Builds the config that a generation is made of. */
+export function resolveValid(
+  config: EdgelaneConfig,
+  context: ResolveContext,
+): resolved.GatewayConfig {
+  const upstreams = Object.entries(config.upstreams).map(([name, upstream]) => {
+    return [name, resolveUpstream(name, upstream)] as const;
+  });
+  return {
+    file: context.file,
+    listen: present(config.listen ?? [text("listen[]", undefined)]).map(resolveListen),
+    admin: resolveAdmin(config.admin),
+    trust: present(config.trust ?? []),
+    health: offOr(text("health", config.health)),
+    upstreams: new Map(upstreams),
+    cache: resolveCache(config.cache ?? {}, context.memoryBytes),
+    routes: resolveRoutes(config),
+    limits: resolveLimits(config.limits ?? {}),
+    log: resolveLog(config.log ?? {}, context.directory),
+    shutdownGraceMs: duration("shutdown.grace", config.shutdown?.grace),
+    warnings: context.warnings,
+  };
+}
+
+function resolveListen(
+  listen: NonNullable<EdgelaneConfig["listen"]>[number],
+): resolved.ListenAddress {
+  return address(typeof listen === "string" ? listen : listen.address);
+}
+
+function resolveAdmin(admin: EdgelaneConfig["admin"]): resolved.AdminConfig | null {
+  if (admin === "off") return null;
+  const listen = text("admin.listen", admin?.listen);
+  if (listen === "off") return null;
+  return { address: address(listen), token: admin?.token ?? null };
+}
+
+function resolveUpstream(
+  name: string,
+  written: string | EdgelaneUpstream,
+): resolved.UpstreamConfig {
+  const upstream = typeof written === "string" ? { targets: [written] } : written;
+  const { pool = {}, timeout = {}, retry = {} } = upstream;
+  const key = "upstreams.<name>";
+  return {
+    name,
+    targets: present(upstream.targets).map(resolveTarget),
+    balance: word(`${key}.balance`, upstream.balance),
+    protocol: word(`${key}.protocol`, upstream.protocol),
+    host: resolveHost(text(`${key}.host`, upstream.host)),
+    pool: {
+      connectionsMax: number(`${key}.pool.connections`, pool.connections),
+      queueMax: number(`${key}.pool.queue`, pool.queue),
+      queueTimeoutMs: duration(`${key}.pool.queueTimeout`, pool.queueTimeout),
+      keepAliveMs: duration(`${key}.pool.keepAlive`, pool.keepAlive),
+    },
+    timeout: {
+      connectMs: duration(`${key}.timeout.connect`, timeout.connect),
+      headersMs: duration(`${key}.timeout.headers`, timeout.headers),
+      idleMs: duration(`${key}.timeout.idle`, timeout.idle),
+      totalMs: duration(`${key}.timeout.total`, timeout.total),
+    },
+    retry: {
+      attemptsMax: number(`${key}.retry.attempts`, retry.attempts),
+      when: present(retry.when ?? defaultWhen()),
+      budgetRatio: share(`${key}.retry.budget`, retry.budget),
+    },
+  };
+}
+
+function resolveTarget(target: EdgelaneUpstream["targets"][number]): resolved.TargetConfig {
+  const { url, weight, backup } =
+    typeof target === "string" ? { url: target, weight: undefined, backup: undefined } : target;
+  const origin = parseTarget(url);
+  if (origin === null) throw new TypeError("not a target");
+  return {
+    origin,
+    weight: number("upstreams.<name>.targets[].weight", weight),
+    backup: backup ?? defaultOf("upstreams.<name>.targets[].backup") === true,
+  };
+}
+
+function resolveHost(host: string): resolved.HostPolicy {
+  if (host === "preserve" || host === "target") return { kind: host };
+  return { kind: "fixed", authority: host.toLowerCase() };
+}
+
+function resolveCache(
+  cache: NonNullable<EdgelaneConfig["cache"]>,
+  memoryBytes: number,
+): resolved.CacheConfig {
+  const standard = Math.min(
+    size("cache.memory", undefined),
+    Math.floor(memoryBytes * MEMORY_SHARE),
+  );
+  const memoryBytesMax =
+    cache.memory === undefined ? standard : cache.memory === "off" ? 0 : size("", cache.memory);
+  const objectBytesMax = Math.min(size("cache.objectMax", cache.objectMax), memoryBytesMax);
+  return {
+    memoryBytesMax,
+    objectBytesMax,
+    coalesce: cache.coalesce ?? defaultOf("cache.coalesce") === true,
+  };
+}
+
+function resolveRoutes(config: EdgelaneConfig): readonly resolved.RouteConfig[] {
+  const only = Object.keys(config.upstreams)[0] ?? "";
+  const written = config.routes ?? [{ match: "/*", to: only }];
+  return written.map(resolveRoute).sort((a, b) => compareSpecificity(a.match, b.match));
+}
+
+function resolveRoute(route: EdgelaneRoute): resolved.RouteConfig {
+  const result = parseMatch(route.match);
+  if ("problem" in result) throw new TypeError("not a match");
+  return {
+    match: result.match,
+    name: route.name ?? result.match.source,
+    to: route.to,
+    cache: resolveRouteCache(route.cache ?? word<"auto" | "off">("routes[].cache", undefined)),
+    timing: route.timing ?? defaultOf("routes[].timing") === true,
+    use: present(route.use ?? []),
+  };
+}
+
+function resolveRouteCache(cache: NonNullable<EdgelaneRoute["cache"]>): resolved.RouteCache {
+  if (cache === "auto" || cache === "off") return { kind: cache };
+  return {
+    kind: "fixed",
+    ttlSeconds: Math.floor(duration("", cache.ttl) / 1000),
+    staleSeconds: cache.stale === undefined ? 0 : Math.floor(duration("", cache.stale) / 1000),
+    tags: present(cache.tags ?? []),
+  };
+}
+
+function resolveLimits(limits: NonNullable<EdgelaneConfig["limits"]>): resolved.LimitsConfig {
+  const body = text("limits.body", limits.body);
+  const rate = text("limits.bodyRate", limits.bodyRate);
+  return {
+    bodyBytesMax: body === "off" ? Number.POSITIVE_INFINITY : size("", body),
+    headTimeoutMs: duration("limits.headTimeout", limits.headTimeout),
+    idleTimeoutMs: duration("limits.idleTimeout", limits.idleTimeout),
+    bodyStallMs: duration("limits.bodyStall", limits.bodyStall),
+    bodyBytesPerSecondMin: rate === "off" ? 0 : known(parseByteRate(rate)),
+    bodyRateGraceMs: BODY_RATE_GRACE_MS,
+    drainBytesMax: size("limits.drain", limits.drain),
+    sendStallMs: duration("limits.sendStall", limits.sendStall),
+    requestsPerConnectionMax: number("limits.requests", limits.requests),
+    connectionsMax: number("limits.connections", limits.connections),
+  };
+}
+
+function resolveLog(
+  log: NonNullable<EdgelaneConfig["log"]>,
+  directory: string,
+): resolved.LogConfig {
+  const access = text("log.access", log.access);
+  const level = word("log.level", log.level);
+  if (access === "off" || access === "stdout") return { level, access: { kind: access } };
+  const path = isAbsolute(access) ? access : resolve(directory, access);
+  return { level, access: { kind: "file", path } };
+}
+
+function address(written: string): resolved.ListenAddress {
+  return known(parseAddress(written)).address;
+}
+
+function duration(key: string, written: string | undefined): number {
+  const value = text(key, written);
+  return value === "off" ? 0 : known(parseDuration(value));
+}
+
+function size(key: string, written: string | undefined): number {
+  return known(parseSize(text(key, written)));
+}
+
+function share(key: string, written: string | undefined): number {
+  return known(parseShare(text(key, written)));
+}
+
+function text(key: string, written: string | undefined): string {
+  return written ?? String(defaultOf(key));
+}
+
+/** A default that is one of a few words; the table's form makes sure that it is. */
+function word<T extends string>(key: string, written: T | undefined): T {
+  return written ?? (defaultOf(key) as T);
+}
+
+function defaultWhen(): readonly resolved.RetryReason[] {
+  return text("upstreams.<name>.retry.when[]", undefined).split(", ") as resolved.RetryReason[];
+}
+
+function number(key: string, written: number | undefined): number {
+  return written ?? Number(defaultOf(key));
+}
+
+function offOr(value: string): string | null {
+  return value === "off" ? null : value;
+}
+
+/** Optional variables that are unset leave holes in lists. */
+function present<T>(list: readonly T[]): readonly T[] {
+  return list.filter((item) => item !== undefined);
+}
+
+function known<T>(value: T | null): T {
+  if (value === null) throw new TypeError("a value passed the checks that cannot be read");
+  return value;
+}

@@ -1,0 +1,92 @@
+// Owns the config as users write it, for `defineConfig` and `createGateway`: every key is optional unless it must be
+// there, and values carry their units. The table in config-keys.ts says what each means, its default and the reason.
+
+import type { MiddlewareHandler } from "hono";
+import type { BalancePolicy, LogLevel } from "./gateway-config.ts";
+
+/** "500ms", "5s", "10m", "1h" or "1d". */
+export type Duration = `${number}${"ms" | "s" | "m" | "h" | "d"}` | Variable;
+/** "64KB", "512MB" or "1GiB". */
+export type Size =
+  | `${number}${"B" | "KB" | "MB" | "GB" | "TB" | "KiB" | "MiB" | "GiB" | "TiB"}`
+  | Variable;
+/** "20%". */
+export type Share = `${number}%` | Variable;
+/** "$NAME" is replaced from the environment and must be set; "$NAME?" may be unset. */
+export type Variable = `$${string}`;
+
+export interface EdgelaneConfig {
+  listen?: readonly (string | { address: string; http3?: boolean })[];
+  tls?: { certificates: readonly { cert: string; key: string }[] };
+  admin?: "off" | { listen?: string; token?: string };
+  workers?: number | "auto" | Variable;
+  trust?: readonly string[];
+  health?: string;
+  upstreams: Readonly<Record<string, string | EdgelaneUpstream>>;
+  cache?: {
+    memory?: Size | "off";
+    objectMax?: Size;
+    coalesce?: boolean;
+    redis?: string;
+    prefetch?: "off" | { budget?: Share };
+  };
+  /** Left out: everything goes to the one upstream. */
+  routes?: readonly EdgelaneRoute[];
+  limits?: EdgelaneLimits;
+  log?: { level?: LogLevel; access?: string; format?: "json" };
+  tracing?: { otlp?: string; sample?: Share };
+  shutdown?: { grace?: Duration };
+}
+
+export interface EdgelaneUpstream {
+  targets: readonly (string | { url: string; weight?: number; backup?: boolean })[];
+  balance?: BalancePolicy;
+  protocol?: "h1" | "h2";
+  /** "preserve", "target" or a host name. */
+  host?: string;
+  pool?: { connections?: number; queue?: number; queueTimeout?: Duration; keepAlive?: Duration };
+  timeout?: {
+    connect?: Duration;
+    headers?: Duration;
+    idle?: Duration;
+    total?: Duration | "off";
+  };
+  retry?: {
+    attempts?: number;
+    when?: readonly ("connect" | "reset" | number)[];
+    budget?: Share;
+  };
+  health?: { path?: string; every?: Duration; eject?: { after?: number; for?: Duration } };
+  breaker?: { errors?: Share; over?: number; open?: Duration };
+}
+
+export interface EdgelaneRoute {
+  /** `[METHOD ][host]/path`. */
+  match: string;
+  name?: string;
+  to: string;
+  cache?: "auto" | "off" | { ttl: Duration; stale?: Duration; tags?: readonly string[] };
+  timing?: boolean;
+  use?: readonly MiddlewareHandler[];
+  compress?: boolean;
+  limit?: { rate: string; burst?: number; by?: string };
+  auth?: { jwt?: { jwks: string; audience?: string } };
+  validate?: { openapi?: string; schema?: string };
+}
+
+export interface EdgelaneLimits {
+  body?: Size | "off";
+  headTimeout?: Duration;
+  idleTimeout?: Duration;
+  bodyStall?: Duration;
+  bodyRate?: string;
+  drain?: Size;
+  sendStall?: Duration;
+  requests?: number;
+  connections?: number;
+}
+
+/** Gives a config in a .ts or .js file its types; returns it as it is. */
+export function defineConfig(config: EdgelaneConfig): EdgelaneConfig {
+  return config;
+}
