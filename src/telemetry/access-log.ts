@@ -39,32 +39,31 @@ const TEXT_BYTES_MAX = 4096;
 /** Digits, names and punctuation of a line, apart from its fragments and id. */
 const FIXED_BYTES_MAX = 256;
 
-const TIME_LENGTH = 24;
-const LINE_START = Buffer.from('{"level":"info","time":"');
-const AFTER_TIME = Buffer.from('","msg":"access","request_id":"');
+/** Up to the request id; the time is written into a copy of it once a millisecond. */
+const LINE_START =
+  '{"level":"info","time":"YYYY-MM-DDTHH:MM:SS.mmmZ","msg":"access","request_id":"';
+const TIME_START = LINE_START.indexOf("YYYY");
 const BYTES_NAME = Buffer.from(',"bytes":');
 const DURATION_NAME = Buffer.from(',"duration_ms":');
-const LINE_END = Buffer.from("}\n");
 
-const QUOTE = 0x22;
 const ZERO = 0x30;
 const POINT = 0x2e;
 
 /** The bytes of a hit's line that its stored response determines. Made once, when the response is stored. */
 export function hitFragment(subject: AccessSubject): Uint8Array {
-  return Buffer.from(`${subjectText(subject)},"status":`);
+  return Buffer.from(`"${subjectText(subject)},"status":`);
 }
 
 /** The bytes of a line that the connection determines. Made once for each connection. */
 export function peerFragment(peer: AccessPeer): Uint8Array {
-  return Buffer.from(peerText(peer));
+  return Buffer.from(`${peerText(peer)}}\n`);
 }
 
 export class AccessLog {
   readonly #sink: Sink;
   readonly #clock: Clock;
-  /** The current time as text; rendered once a millisecond. */
-  readonly #time = Buffer.alloc(TIME_LENGTH);
+  /** How a line of this millisecond starts. */
+  readonly #start = Buffer.from(LINE_START);
   #timeMs = -1;
 
   constructor(sink: Sink, clock: Clock) {
@@ -95,9 +94,9 @@ export class AccessLog {
     let at = sink.reserve(FIXED_BYTES_MAX + subject.length + peer.length + idLength * 6);
     if (at < 0) return;
     const out = sink.bytes;
-    at = this.#writeStart(out, at);
-    at = writeText(out, at, requestId, idLength);
-    out[at++] = QUOTE;
+    this.#renderTime();
+    out.set(this.#start, at);
+    at = writeText(out, at + LINE_START.length, requestId, idLength);
     out.set(subject, at);
     at = writeInteger(out, at + subject.length, status);
     out.set(BYTES_NAME, at);
@@ -105,9 +104,7 @@ export class AccessLog {
     out.set(DURATION_NAME, at);
     at = writeMilliseconds(out, at + DURATION_NAME.length, durationMs);
     out.set(peer, at);
-    at += peer.length;
-    out.set(LINE_END, at);
-    sink.commit(at + LINE_END.length);
+    sink.commit(at + peer.length);
   }
 
   /** Logs any exchange. */
@@ -117,7 +114,7 @@ export class AccessLog {
     if (summary.reason !== "") rest += `,"reason":${quote(summary.reason)}`;
     if (summary.detail !== "") rest += `,"detail":${quote(summary.detail)}`;
     const subject = hitFragment(summary);
-    const peer = Buffer.from(peerText(summary) + rest);
+    const peer = Buffer.from(`${peerText(summary)}${rest}}\n`);
     this.writeHit(
       subject,
       peer,
@@ -128,19 +125,11 @@ export class AccessLog {
     );
   }
 
-  #writeStart(out: Buffer, start: number): number {
+  #renderTime(): void {
     const nowMs = this.#clock.nowMs();
-    if (nowMs !== this.#timeMs) {
-      this.#timeMs = nowMs;
-      this.#time.write(new Date(nowMs).toISOString(), "latin1");
-    }
-    let at = start;
-    out.set(LINE_START, at);
-    at += LINE_START.length;
-    out.set(this.#time, at);
-    at += TIME_LENGTH;
-    out.set(AFTER_TIME, at);
-    return at + AFTER_TIME.length;
+    if (nowMs === this.#timeMs) return;
+    this.#timeMs = nowMs;
+    this.#start.write(new Date(nowMs).toISOString(), TIME_START, "latin1");
   }
 }
 

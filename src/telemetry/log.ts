@@ -3,14 +3,16 @@
 // place here; whoever logs passes names, codes and counts.
 
 import { pino } from "pino";
-import type { Logger } from "pino";
+import type { LevelWithSilent, Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Sink } from "./sink.ts";
 
-export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
-
 /** Makes the logger. It writes to `sink`; whoever made the sink closes it. */
-export function createLogger(options: { level: LogLevel; sink: Sink; clock: Clock }): Logger {
+export function createLogger(options: {
+  level: LevelWithSilent;
+  sink: Sink;
+  clock: Clock;
+}): Logger {
   const { level, sink, clock } = options;
   return pino(
     {

@@ -1,0 +1,142 @@
+// Owns the file or pipe that batches of log lines go to. A write never blocks the event loop and never holds a thread of
+// the pool: what a slow reader leaves behind is bounded, and a batch past the bound is refused. Knows no lines.
+
+import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
+import { Socket } from "node:net";
+import sonicBoom from "sonic-boom";
+
+/** One system call writes this much of a backlog. */
+const WRITE_BYTES_MAX = 1024 * 1024;
+
+export interface LogOutput {
+  /** Takes over `batch`. False: it was refused, because too much is pending or the output has failed. */
+  write(batch: Buffer): boolean;
+  /** Opens the file again after it was renamed. Does nothing where there is no file. */
+  reopen(): void;
+  /** Writes what is pending and closes, or gives up after `deadlineMs`. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** Opens "stdout" or a path. Throws the system's error when a path cannot be opened for appending. */
+export function openLogOutput(destination: string, pendingBytesMax: number): LogOutput {
+  if (destination === "stdout") return openStandardOutput(pendingBytesMax);
+  if (statSync(destination, { throwIfNoEntry: false })?.isFIFO() === true) {
+    // For reading too: opening a FIFO for writing alone fails while it has no reader.
+    const fd = openSync(destination, constants.O_RDWR | constants.O_NONBLOCK);
+    return new PipeOutput(fd, pendingBytesMax);
+  }
+  closeSync(openSync(destination, "a", 0o640));
+  return new FileOutput({ dest: destination }, pendingBytesMax);
+}
+
+function openStandardOutput(pendingBytesMax: number): LogOutput {
+  const status = fstatSync(1);
+  if (status.isSocket()) return new PipeOutput(1, pendingBytesMax);
+  if (!status.isFIFO()) return new FileOutput({ fd: 1 }, pendingBytesMax);
+  try {
+    // A description of its own, so that non-blocking mode is not forced on whoever shares the pipe.
+    const fd = openSync("/proc/self/fd/1", constants.O_WRONLY | constants.O_NONBLOCK);
+    return new PipeOutput(fd, pendingBytesMax);
+  } catch {
+    // There is no procfs outside Linux; the shared description does as well.
+    return new PipeOutput(1, pendingBytesMax);
+  }
+}
+
+/**
+ * Pipes and sockets. They are written through the event loop: a write to a full pipe from the thread pool would hold its
+ * thread until somebody reads, and with it the exit of the process.
+ */
+class PipeOutput implements LogOutput {
+  readonly #socket: Socket;
+  readonly #pendingBytesMax: number;
+  #failed = false;
+
+  constructor(fd: number, pendingBytesMax: number) {
+    this.#pendingBytesMax = pendingBytesMax;
+    this.#socket = new Socket({ fd, readable: false, writable: true });
+    // The reader has gone. Nobody can come back to this pipe, so every later batch is refused, and counted as such.
+    this.#socket.on("error", () => {
+      this.#failed = true;
+    });
+    this.#socket.unref();
+  }
+
+  write(batch: Buffer): boolean {
+    if (this.#failed || this.#socket.writableLength + batch.length > this.#pendingBytesMax)
+      return false;
+    this.#socket.write(batch);
+    return true;
+  }
+
+  reopen(): void {
+    // A pipe has no name that rotation could give away.
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    const socket = this.#socket;
+    if (!socket.destroyed) {
+      socket.ref();
+      await settled(deadlineMs, (done) => {
+        socket.once("close", done);
+        socket.end(() => socket.destroy());
+      });
+    }
+    socket.destroy();
+  }
+}
+
+/** Regular files, terminals and devices. */
+class FileOutput implements LogOutput {
+  readonly #out: InstanceType<typeof sonicBoom.SonicBoom>;
+  readonly #reopens: boolean;
+  #refused = false;
+
+  constructor(destination: { fd: number } | { dest: string }, pendingBytesMax: number) {
+    this.#reopens = "dest" in destination;
+    this.#out = new sonicBoom.SonicBoom({
+      ...destination,
+      sync: false,
+      contentMode: "buffer",
+      maxLength: pendingBytesMax,
+      maxWrite: WRITE_BYTES_MAX,
+    });
+    this.#out.on("drop", () => {
+      this.#refused = true;
+    });
+    // A full disk, say. What was not written is tried again with the next batch, so a disk that has room again is
+    // used again; until then the counter of dropped lines tells.
+    this.#out.on("error", () => {});
+  }
+
+  write(batch: Buffer): boolean {
+    this.#refused = false;
+    // In this content mode it takes buffers, which its types do not know.
+    this.#out.write(batch as unknown as string);
+    return !this.#refused;
+  }
+
+  reopen(): void {
+    if (this.#reopens) this.#out.reopen();
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    await settled(deadlineMs, (done) => {
+      this.#out.once("close", done);
+      this.#out.once("error", done);
+      this.#out.end();
+    });
+    this.#out.destroy();
+  }
+}
+
+/** Waits until `start`'s callback is called or the deadline has passed. */
+function settled(deadlineMs: number, start: (done: () => void) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const deadline = setTimeout(resolve, deadlineMs);
+    start(() => {
+      clearTimeout(deadline);
+      resolve();
+    });
+  });
+}
