@@ -1,0 +1,23 @@
+// Owns forcing a garbage collection in a Node gateway from outside, so that its memory can be read at rest. Loaded into it
+// with --expose-gc --import, in memory measurements only; worker threads are told over a BroadcastChannel.
+
+import { isMainThread } from "node:worker_threads";
+
+const channel = new BroadcastChannel("edgelane-benchmark-collect");
+// The channel must not keep a process or a thread alive.
+(channel as unknown as { unref(): void }).unref();
+
+if (isMainThread) {
+  process.on("SIGURG", () => {
+    collect();
+    channel.postMessage(null);
+  });
+} else {
+  channel.onmessage = () => collect();
+}
+
+/** Twice: the first finishes what an incremental collection had begun, the second frees what only finalisers held. */
+function collect(): void {
+  void globalThis.gc?.();
+  void globalThis.gc?.();
+}
