@@ -1,5 +1,5 @@
-// Owns the names of well-known fields, look-ups in field lines, and which fields end at this hop (RFC 9110 sections
-// 5.3 and 7.6.1). Pure: knows no sockets and no policy of the gateway.
+// Owns the names of well-known fields, look-ups in field lines, and which fields end at this hop
+// (RFC 9110 sections 5.3 and 7.6.1). Pure: knows no sockets and no policy of the gateway.
 
 import type { FieldLines } from "./message.ts";
 
@@ -64,8 +64,9 @@ export function fieldId(nameLower: string): number {
 }
 
 /**
- * The fields that end at this hop whatever Connection says. Trailer goes too: the wire announces the trailers that it
- * sends itself. Proxy-* credentials are for this gateway, never for the origin or the client behind it.
+ * The fields that end at this hop whatever Connection says. Trailer goes too: the wire announces
+ * the trailers that it sends itself. Proxy-* credentials are for this gateway, never for the origin
+ * or the client behind it.
  */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "connection",
@@ -82,9 +83,9 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Fields for all recipients: naming one in Connection is an error of the sender (RFC 9110 section 7.6.1), and obeying
- * it would let a client hide its credentials from the cache, or an origin its Cache-Control. They stay. Every
- * well-known field is protected too.
+ * Fields for all recipients: naming one in Connection is an error of the sender (RFC 9110 section
+ * 7.6.1), and obeying it would let a client hide its credentials from the cache, or an origin its
+ * Cache-Control. They stay. Every well-known field is protected too.
  */
 const END_TO_END: ReadonlySet<string> = new Set([
   ...FIELD_NAMES.filter((name) => name !== "" && !HOP_BY_HOP.has(name)),
@@ -121,7 +122,10 @@ const END_TO_END: ReadonlySet<string> = new Set([
   "x-real-ip",
 ]);
 
-/** Families of the same kind: fetch metadata, CORS, cross-origin isolation, what proxies in front say of the client. */
+/**
+ * Families of the same kind: fetch metadata, CORS, cross-origin isolation, what proxies in front
+ * say of the client.
+ */
 const END_TO_END_PREFIXES: readonly string[] = [
   "sec-",
   "access-control-",
@@ -130,8 +134,9 @@ const END_TO_END_PREFIXES: readonly string[] = [
 ];
 
 /**
- * The value of a field: the lines with this name joined by ", " (RFC 9110 section 5.3), undefined without one. A
- * repeated singleton so becomes a value that its own grammar rejects, instead of a choice between two.
+ * The value of a field: the lines with this name joined by ", " (RFC 9110 section 5.3), undefined
+ * without one. A repeated singleton so becomes a value that its own grammar rejects, instead of a
+ * choice between two.
  */
 export function getField(fields: FieldLines, nameLower: string): string | undefined {
   let value: string | undefined;
@@ -171,8 +176,9 @@ export function withoutFields(fields: FieldLines, names: ReadonlySet<string>): s
 }
 
 /**
- * The field lines that go on to the next hop, request or response (RFC 9110 section 7.6.1): without the hop-by-hop
- * fields and those that Connection nominates, but never without a field that is for all recipients.
+ * The field lines that go on to the next hop, request or response (RFC 9110 section 7.6.1): without
+ * the hop-by-hop fields and those that Connection nominates, but never without a field that is for
+ * all recipients.
  */
 export function withoutHopByHop(fields: FieldLines): string[] {
   const nominated = nominatedFields(fields);
@@ -186,14 +192,20 @@ export function withoutHopByHop(fields: FieldLines): string[] {
   return kept;
 }
 
-/** The peer can take trailer fields: `TE: trailers` (RFC 9110 section 10.1.4), which ends here and is made anew. */
+/**
+ * The peer can take trailer fields: `TE: trailers` (RFC 9110 section 10.1.4), which ends here and
+ * is made anew.
+ */
 export function acceptsTrailers(fields: FieldLines): boolean {
   return listMembers(getField(fields, "te")).some(
     (member) => member.split(";", 1)[0]?.trim().toLowerCase() === "trailers",
   );
 }
 
-/** Members of a comma-separated value without OWS and empty members (RFC 9110 section 5.6.1); quoted commas do not split. */
+/**
+ * Members of a comma-separated value without OWS and empty members (RFC 9110 section 5.6.1); quoted
+ * commas do not split.
+ */
 export function listMembers(value: string | undefined): string[] {
   const members: string[] = [];
   if (value === undefined) return members;
@@ -215,7 +227,10 @@ export function listMembers(value: string | undefined): string[] {
   return members;
 }
 
-/** A value without the spaces and tabs around it; no other white space counts (RFC 9110 section 5.6.3). */
+/**
+ * A value without the spaces and tabs around it; no other white space counts (RFC 9110 section
+ * 5.6.3).
+ */
 export function trimOws(value: string): string {
   let start = 0;
   let end = value.length;
@@ -232,7 +247,9 @@ function isOws(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
-/** Length first: most lines differ there, and lower-casing them all would be the cost of a look-up. */
+/**
+ * Length first: most lines differ there, and lower-casing them all would be the cost of a look-up.
+ */
 function isNamed(name: string | undefined, nameLower: string): boolean {
   if (name === undefined || name.length !== nameLower.length) return false;
   return name === nameLower || name.toLowerCase() === nameLower;

@@ -1,0 +1,135 @@
+// Owns whether a response is stored, and which of its field lines (RFC 9111 sections 3, 3.1 and
+// 3.5). Pure.
+
+import { formatHttpDate, parseHttpDate } from "../../http/date.ts";
+import { getField, hasField, withoutFields, withoutHopByHop } from "../../http/fields.ts";
+import type { FieldLines, RequestHead, ResponseHead } from "../../http/message.ts";
+import { type ResponseDirectives, requestDirectives, responseDirectives } from "./directives.ts";
+import {
+  type CacheMode,
+  type ExchangeTimes,
+  type FreshnessOptions,
+  freshnessLifetime,
+  isHeuristicallyCacheable,
+  metadataOf,
+} from "./freshness.ts";
+import type { StoredMetadata } from "./metadata.ts";
+import type { RuleName } from "./rules.ts";
+import { varyNames } from "./vary.ts";
+
+/** What a decision looks at of a request. */
+export type RequestView = Pick<RequestHead, "method" | "fields">;
+
+export type StoreDecision =
+  | {
+      readonly store: true;
+      readonly rule: RuleName;
+      readonly metadata: StoredMetadata;
+      /** Field lines to store: end-to-end ones, with a Date. */
+      readonly fields: readonly string[];
+      readonly vary: readonly string[];
+      /** Requests that came while it was on its way may have it too (RFC 9111 section 4). */
+      readonly shareable: boolean;
+    }
+  | { readonly store: false; readonly rule: RuleName };
+
+/** May the response to this request be stored, and what is then known of it? */
+export function mayStore(
+  request: RequestView,
+  head: ResponseHead,
+  times: ExchangeTimes,
+  mode: CacheMode,
+  options: FreshnessOptions,
+): StoreDecision {
+  if (mode.kind === "off") return refusal("route_off");
+  const directives = responseDirectives(head.fields, options.targetedFields);
+  const forbidden = prohibition(request, head, directives);
+  if (forbidden !== undefined) return refusal(forbidden);
+  const vary = varyNames(head.fields);
+  if (vary === undefined) return refusal("vary_unmatchable");
+  const own = freshnessLifetime(head, directives, times.responseMs, options);
+  const cacheable = own.explicit || directives.public || isHeuristicallyCacheable(head.status);
+  if (!cacheable) return refusal("status_not_cacheable");
+  // A cookie made for one client is replayed to all only where the origin server itself stated how
+  // long the response lives in caches (RFC 9111 section 7.3); neither a guess nor a route's ttl is
+  // its word.
+  if (hasField(head.fields, "set-cookie") && !own.explicit) return refusal("set_cookie");
+  const metadata = metadataOf(head, directives, times, mode, options);
+  const usableUntilMs = metadata.bornMs + usableSeconds(metadata) * 1000;
+  const hasValidator = metadata.etag !== "" || metadata.lastModified !== "";
+  if (usableUntilMs <= times.responseMs && !hasValidator) return refusal("nothing_to_reuse");
+  return {
+    store: true,
+    rule: "stored",
+    metadata,
+    fields: storedFields(head.fields, directives.strippedFields, times.responseMs),
+    vary,
+    shareable: !metadata.noCache && sharedUntilMs(metadata) > times.responseMs,
+  };
+}
+
+/**
+ * The field lines that go into the store (RFC 9111 section 3.1), with a Date (RFC 9110 section
+ * 6.6.1).
+ */
+export function storedFields(
+  fields: FieldLines,
+  stripped: readonly string[],
+  responseMs: number,
+): string[] {
+  const kept = withoutHopByHop(fields);
+  const date = getField(kept, "date");
+  const hasDate = date !== undefined && !Number.isNaN(parseHttpDate(date, responseMs));
+  const without = new Set(stripped);
+  if (!hasDate) without.add("date");
+  const result = without.size === 0 ? kept : withoutFields(kept, without);
+  if (!hasDate || without.has("date")) result.push("Date", formatHttpDate(responseMs));
+  return result;
+}
+
+/** What forbids storing, whatever the freshness; undefined where nothing does. */
+function prohibition(
+  request: RequestView,
+  head: ResponseHead,
+  directives: ResponseDirectives,
+): RuleName | undefined {
+  if (request.method !== "GET") return "method";
+  if (head.status < 200) return "status_not_final";
+  if (head.status === 206 || head.status === 304) return "partial_content";
+  const understood = UNDERSTOOD_STATUS.has(head.status);
+  if (directives.mustUnderstand && !understood) return "status_not_understood";
+  if (directives.malformed) return "cache_control_malformed";
+  if (requestDirectives(request.fields).noStore) return "request_no_store";
+  // must-understand lifts a no-store that is there for caches that do not know it (RFC 9111 section
+  // 5.2.2.3).
+  if (directives.noStore && !directives.mustUnderstand) return "response_no_store";
+  if (directives.private) return "response_private";
+  if (hasField(request.fields, "authorization") && !allowsAuthorized(directives)) {
+    return "authorization";
+  }
+  return undefined;
+}
+
+/** RFC 9111 section 3.5. */
+function allowsAuthorized(directives: ResponseDirectives): boolean {
+  return directives.public || directives.mustRevalidate || directives.sMaxAge !== undefined;
+}
+
+function usableSeconds(metadata: StoredMetadata): number {
+  const { lifetimeSeconds, staleWhileRevalidateSeconds, staleIfErrorSeconds } = metadata;
+  return lifetimeSeconds + Math.max(staleWhileRevalidateSeconds, staleIfErrorSeconds);
+}
+
+function sharedUntilMs(metadata: StoredMetadata): number {
+  return metadata.bornMs + (metadata.lifetimeSeconds + metadata.staleWhileRevalidateSeconds) * 1000;
+}
+
+function refusal(rule: RuleName): StoreDecision {
+  return { store: false, rule };
+}
+
+/** Final status codes whose caching RFC 9110 section 15 defines and this cache implements. */
+const UNDERSTOOD_STATUS = new Set([
+  200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 403, 404, 405, 410, 414, 421, 451, 500, 501,
+  502, 503, 504,
+]);
