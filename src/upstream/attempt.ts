@@ -1,0 +1,82 @@
+// Owns the shapes between the gateway, a call and its attempts: what is asked of an origin, who hears the answer, and
+// what each way of asking (pooled connection, connection of its own) offers. Types only.
+
+import type { Readable } from "node:stream";
+import type { GatewayError } from "../http/errors.ts";
+import type { FieldLines, ResponseHead } from "../http/message.ts";
+
+export interface OriginRequest {
+  readonly method: string;
+  /** Absolute path and query, or "*" for OPTIONS. */
+  readonly path: string;
+  /** Final field lines, Host among them, hop-by-hop fields and Transfer-Encoding gone. Content-Length may be there. */
+  readonly fields: FieldLines;
+  /** The content, read with backpressure; null where the request has none. It is destroyed if the origin won't have it. */
+  readonly body: Readable | null;
+  /** Length of `body`; -1 sends it chunked. */
+  readonly bodyLength: number;
+  /** RFC 9110 section 9.2.2: sending it twice does no more than sending it once. */
+  readonly idempotent: boolean;
+  /** The client waits for a 100 (Continue); the origin decides on it. */
+  readonly expectsContinue: boolean;
+}
+
+/** Hears the answer. Exactly one of onEnd and onError ends the call; nothing is called before `forward` returned. */
+export interface OriginHandler {
+  /** An interim response: 1xx, never 101. */
+  onInterim(head: ResponseHead): void;
+  onHead(head: ResponseHead): void;
+  /**
+   * False pauses the call until `resume`; what was already read from the socket may still arrive then when the origin
+   * closes. The handler owns the bytes.
+   */
+  onData(chunk: Uint8Array): boolean;
+  onEnd(trailers: FieldLines): void;
+  onError(error: GatewayError): void;
+}
+
+export interface OriginCall {
+  /** The target asked last, as "host:port"; "" before one was chosen. */
+  readonly target: string;
+  /** Attempts made so far. */
+  readonly attempts: number;
+  resume(): void;
+  /** Frees the connection; nothing is called after it. May be called at any time, more than once. */
+  abort(): void;
+}
+
+/** What an attempt tells its call. */
+export interface AttemptListener {
+  interim(head: ResponseHead): void;
+  head(head: ResponseHead): void;
+  data(chunk: Uint8Array): boolean;
+  end(trailers: FieldLines): void;
+  failed(error: GatewayError): void;
+}
+
+/** One try to get an answer from one target. It ends by `end`, `failed` or `abort`, and then says nothing more. */
+export interface Attempt {
+  /** The request went to a connection that had served another before. */
+  readonly reused: boolean;
+  /** A byte of the request may have been written, or its content read. */
+  readonly sent: boolean;
+  /** A byte of the response has arrived. */
+  readonly responseBegun: boolean;
+  start(): void;
+  resume(): void;
+  abort(): void;
+  /** Fails the attempt if one of its timeouts has passed. */
+  checkDeadlines(nowMs: number): void;
+}
+
+/** Timeouts of an attempt in milliseconds; 0 means none. */
+export interface AttemptTimeouts {
+  /** Until the TCP and TLS handshakes are done. */
+  readonly connectMs: number;
+  /** From the end of the request to the end of the response head; each interim response starts it again. */
+  readonly headersMs: number;
+  /** Without a byte of content from the origin, or without the origin taking one. */
+  readonly idleMs: number;
+  /** From an Expect: 100-continue head until content that the client sends is passed on unasked. */
+  readonly continueMs: number;
+}

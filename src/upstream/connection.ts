@@ -1,0 +1,145 @@
+// Owns one pooled connection to a target: an undici Client that knows its socket and how often it was used, which
+// undici's Pool does not tell. Both are needed to judge a reset (stale connection or dead origin) and a stall.
+
+import type { Socket } from "node:net";
+import { isIP } from "node:net";
+import { buildConnector, Client, type Dispatcher } from "undici";
+import { connectFailure } from "./failures.ts";
+
+export interface TlsConfig {
+  /** PEM of the authorities to trust instead of the system's. */
+  readonly ca?: string | readonly string[];
+  /** PEM of the client certificate and its key. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** Name for SNI and verification; the target's host name by default. */
+  readonly servername?: string;
+  /** False accepts any certificate. Default true. */
+  readonly verify?: boolean;
+}
+
+/** What a target counts about its connections. */
+export interface ConnectionCounts {
+  connectionsOpened: number;
+  connectionsOpen: number;
+}
+
+/** Opens sockets to one target, TLS verified by default; timeouts are the caller's. */
+export class Connector {
+  readonly secure: boolean;
+  /** What undici shall take as server name, so that it does not derive one from each request's Host. */
+  readonly servername: string;
+  readonly #connect: buildConnector.connector;
+  readonly #options: buildConnector.Options;
+  readonly #counts: ConnectionCounts;
+
+  constructor(url: URL, tls: TlsConfig, counts: ConnectionCounts) {
+    const host = url.hostname.replace(/^\[|\]$/g, "");
+    this.secure = url.protocol === "https:";
+    this.servername = tls.servername ?? host;
+    this.#counts = counts;
+    this.#options = {
+      hostname: host,
+      host: url.host,
+      protocol: url.protocol,
+      port: url.port,
+      // An address is no name for SNI (RFC 6066 section 3); the certificate is checked against it all the same.
+      servername: isIP(this.servername) === 0 ? this.servername : "",
+    };
+    this.#connect = buildConnector({
+      allowH2: false,
+      timeout: 0,
+      rejectUnauthorized: tls.verify ?? true,
+      ...(tls.ca === undefined ? {} : { ca: typeof tls.ca === "string" ? tls.ca : [...tls.ca] }),
+      ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+      ...(tls.key === undefined ? {} : { key: tls.key }),
+    });
+  }
+
+  /** Starts to connect. Destroying the returned socket with an error fails the attempt with that error. */
+  open(callback: buildConnector.Callback): Socket {
+    const counts = this.#counts;
+    let step: "tcp" | "tls" = "tcp";
+    // undici's types leave out that its connector returns the socket.
+    const socket = this.#connect(this.#options, (error, opened) => {
+      if (error !== null) {
+        callback(connectFailure(error, step), null);
+        return;
+      }
+      counts.connectionsOpened += 1;
+      counts.connectionsOpen += 1;
+      opened.once("close", () => {
+        counts.connectionsOpen -= 1;
+      });
+      callback(null, opened);
+    }) as unknown as Socket;
+    if (this.secure) {
+      socket.once("connect", () => {
+        step = "tls";
+      });
+    }
+    return socket;
+  }
+}
+
+/** A handler that wants to know which connection its request went to. */
+export interface ConnectionAware {
+  connection: Connection | null;
+}
+
+export class Connection extends Client {
+  /** The socket, connecting or connected; null before and after. */
+  socket: Socket | null = null;
+  /** Requests written to the present socket. */
+  written = 0;
+  /** The error that the present socket ended with. */
+  socketError: Error | null = null;
+  /** The origin sent FIN on the present socket. */
+  originEnded = false;
+  connecting = false;
+
+  constructor(url: URL, options: Client.Options, connector: Connector) {
+    super(url, {
+      ...options,
+      connect: (_options: buildConnector.Options, callback: buildConnector.Callback) => {
+        this.#open(connector, callback);
+      },
+    });
+  }
+
+  override dispatch(
+    options: Dispatcher.DispatchOptions,
+    handler: Dispatcher.DispatchHandler & ConnectionAware,
+  ): boolean {
+    handler.connection = this;
+    return super.dispatch(options, handler);
+  }
+
+  /** Gives up a connection attempt; the request that waits for it fails with `error`. */
+  cancelConnect(error: Error): void {
+    if (this.connecting) this.socket?.destroy(error);
+  }
+
+  #open(connector: Connector, callback: buildConnector.Callback): void {
+    this.written = 0;
+    this.socketError = null;
+    this.originEnded = false;
+    this.connecting = true;
+    const socket = connector.open((error, opened) => {
+      this.connecting = false;
+      if (error === null) callback(null, opened);
+      else callback(error, null);
+    });
+    this.socket = socket;
+    // Registered before undici's listeners, so that its callbacks see the error already.
+    socket.on("error", (error) => {
+      if (this.socket === socket) this.socketError = error;
+    });
+    socket.once("end", () => {
+      if (this.socket === socket) this.originEnded = true;
+    });
+    socket.once("close", () => {
+      if (this.socket === socket) this.socket = null;
+    });
+  }
+}

@@ -1,0 +1,258 @@
+// Owns a call: one request on its way to one answer, over as many attempts as the rules allow (RFC 9110 section 9.2.2).
+// It picks candidates, waits in queues, retries, and ends exactly once. Knows no sockets.
+
+import { FAILURES, GatewayError } from "../http/errors.ts";
+import type { FieldLines, ResponseHead } from "../http/message.ts";
+import type {
+  Attempt,
+  AttemptListener,
+  OriginCall,
+  OriginHandler,
+  OriginRequest,
+} from "./attempt.ts";
+import type { Timed } from "./deadlines.ts";
+import { PooledAttempt } from "./pooled-attempt.ts";
+import type { Target } from "./target.ts";
+import type { Waiter, WaitQueue } from "./wait-queue.ts";
+
+/** What a call needs of its cluster. */
+export interface CallHost {
+  readonly attemptsMax: number;
+  readonly queueTimeoutMs: number;
+  readonly totalMs: number;
+  readonly nowMs: number;
+  monotonicMs(): number;
+  nextCandidate(tried: readonly Target[]): Target | null;
+  /** Takes a token of the retry budget if there is one. */
+  mayRetry(): boolean;
+  retryEnded(): void;
+  succeeded(target: Target): void;
+  failed(target: Target): void;
+  ended(call: ForwardCall): void;
+}
+
+const NONE_TRIED: readonly Target[] = [];
+
+export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<ForwardCall> {
+  timedIndex = -1;
+  waitQueue: WaitQueue<ForwardCall> | null = null;
+  nextWaiter: ForwardCall | null = null;
+  previousWaiter: ForwardCall | null = null;
+  attempts = 0;
+  readonly #request: OriginRequest;
+  readonly #handler: OriginHandler;
+  readonly #host: CallHost;
+  #startedMs = 0;
+  #attempt: Attempt | null = null;
+  #attemptStartedMs = 0;
+  #target: Target | null = null;
+  #tried: Target[] | null = null;
+  #waitingSinceMs = 0;
+  /** The last failure, for when no candidate is left. */
+  #error: GatewayError | null = null;
+  #headPassed = false;
+  #staleRetried = false;
+  #holdsRetry = false;
+  #ended = false;
+
+  constructor(request: OriginRequest, handler: OriginHandler, host: CallHost) {
+    this.#request = request;
+    this.#handler = handler;
+    this.#host = host;
+    // Both libraries may destroy the content with an error, for which the wire need not have a listener.
+    request.body?.on("error", ignore);
+  }
+
+  get target(): string {
+    return this.#target?.name ?? "";
+  }
+
+  /** Finds a target. Failures are told later, so that `forward` has returned by then. */
+  begin(): void {
+    this.#startedMs = this.#host.nowMs;
+    const error = this.#place();
+    if (error !== null) process.nextTick(failLater, this, error);
+  }
+
+  resume(): void {
+    this.#attempt?.resume();
+  }
+
+  abort(): void {
+    if (this.#ended) return;
+    this.#finish();
+  }
+
+  /** A target from whose queue the call was taken gives it a slot. */
+  granted(target: Target): void {
+    this.#start(target, "pooled");
+  }
+
+  /** Ends the call with an error if it has not ended. */
+  fail(error: GatewayError): void {
+    if (this.#ended) return;
+    this.#finish();
+    this.#handler.onError(error);
+  }
+
+  /** Ends the call because its cluster ends. */
+  drain(): void {
+    this.fail(new GatewayError("draining", "the upstream is being closed", this.#sendState()));
+  }
+
+  checkDeadlines(nowMs: number): void {
+    const { totalMs, queueTimeoutMs } = this.#host;
+    if (totalMs > 0 && nowMs - this.#startedMs >= totalMs) this.fail(this.#totalExpired());
+    else if (this.#attempt !== null) this.#attempt.checkDeadlines(nowMs);
+    else if (this.waitQueue !== null && queueTimeoutMs > 0) {
+      if (nowMs - this.#waitingSinceMs >= queueTimeoutMs) this.fail(queueExpired());
+    }
+  }
+
+  // ── what the attempt tells ───────────────────────────────────────────────────────────────────────────────────
+
+  interim(head: ResponseHead): void {
+    this.#handler.onInterim(head);
+  }
+
+  head(head: ResponseHead): void {
+    this.#headPassed = true;
+    const target = this.#target;
+    if (target !== null) {
+      const nowMs = this.#host.monotonicMs();
+      target.latency.observe(nowMs - this.#attemptStartedMs, nowMs);
+      if (isGatewayFailure(head.status)) this.#host.failed(target);
+      else this.#host.succeeded(target);
+    }
+    this.#handler.onHead(head);
+  }
+
+  data(chunk: Uint8Array): boolean {
+    return this.#handler.onData(chunk);
+  }
+
+  end(trailers: FieldLines): void {
+    if (this.#ended) return;
+    this.#finish();
+    this.#handler.onEnd(trailers);
+  }
+
+  failed(error: GatewayError): void {
+    const attempt = this.#attempt;
+    const target = this.#target;
+    if (this.#ended || attempt === null || target === null) return;
+    if (FAILURES[error.code].source === "upstream") {
+      target.failure(error.code);
+      // A stale connection says nothing about the origin's health.
+      if (!(attempt.reused && error.code === "upstream_reset")) {
+        const nowMs = this.#host.monotonicMs();
+        target.latency.observe(FAILURE_COST_MS, nowMs);
+        this.#host.failed(target);
+      }
+    }
+    if (this.#headPassed || !this.#retry(attempt, target, error)) this.fail(error);
+  }
+
+  // ── candidates and retries ───────────────────────────────────────────────────────────────────────────────────
+
+  /** Starts on a candidate with a free slot or waits at one; the error if there is none. */
+  #place(): GatewayError | null {
+    let saturated = false;
+    for (;;) {
+      const target = this.#host.nextCandidate(this.#tried ?? NONE_TRIED);
+      if (target === null) return this.#error ?? (saturated ? queueFull() : noTarget());
+      if (target.hasSlot) {
+        target.occupy();
+        this.#start(target, "pooled");
+        return null;
+      }
+      if (target.waiting.push(this)) {
+        this.#target = target;
+        this.#attempt = null;
+        this.#waitingSinceMs = this.#host.nowMs;
+        return null;
+      }
+      saturated = true;
+      target.failure("queue_full");
+      this.#tried ??= [];
+      this.#tried.push(target);
+    }
+  }
+
+  #start(target: Target, connection: "pooled" | "fresh"): void {
+    this.#target = target;
+    this.attempts += 1;
+    if (this.attempts === 1) target.requests += 1;
+    else target.retries += 1;
+    this.#attemptStartedMs = this.#host.monotonicMs();
+    const attempt = new PooledAttempt(this.#request, this, target, connection);
+    this.#attempt = attempt;
+    attempt.start();
+  }
+
+  /** Decides on another attempt and starts it; false if the failure is final. */
+  #retry(attempt: Attempt, target: Target, error: GatewayError): boolean {
+    if (attempt.responseBegun || !error.retryable) return false;
+    const untouched = !attempt.sent;
+    if (!untouched && !(this.#request.idempotent && this.#request.body === null)) return false;
+    // The keep-alive race: the origin closed an idle connection while our request was under way. It gets a fresh
+    // connection, once, outside of the budget: nothing is wrong with the origin.
+    if (attempt.reused && error.code === "upstream_reset" && !this.#staleRetried) {
+      this.#staleRetried = true;
+      target.occupy();
+      this.#start(target, "fresh");
+      return true;
+    }
+    if (this.attempts - (this.#staleRetried ? 1 : 0) >= this.#host.attemptsMax) return false;
+    if (!this.#holdsRetry && !this.#host.mayRetry()) return false;
+    this.#holdsRetry = true;
+    this.#error = error;
+    this.#tried ??= [];
+    this.#tried.push(target);
+    return this.#place() === null;
+  }
+
+  #totalExpired(): GatewayError {
+    return this.#headPassed
+      ? new GatewayError("body_stalled", "total time is over")
+      : new GatewayError("headers_timeout", "total time is over", this.#sendState());
+  }
+
+  #sendState(): { beforeSend: boolean } {
+    return { beforeSend: this.attempts < 2 && this.#attempt?.sent !== true };
+  }
+
+  #finish(): void {
+    this.#ended = true;
+    this.waitQueue?.remove(this);
+    this.#attempt?.abort();
+    if (this.#holdsRetry) this.#host.retryEnded();
+    this.#host.ended(this);
+  }
+}
+
+/** What a failure counts as in a target's latency: a target that refuses at once must not look like the fastest. */
+const FAILURE_COST_MS = 1000;
+
+/** Statuses by which an origin, or a gateway in front of it, says that it cannot serve. */
+function isGatewayFailure(status: number): boolean {
+  return status === 502 || status === 503 || status === 504;
+}
+
+function failLater(call: ForwardCall, error: GatewayError): void {
+  call.fail(error);
+}
+
+function queueFull(): GatewayError {
+  return new GatewayError("queue_full", "every queue is full", { beforeSend: true });
+}
+
+function queueExpired(): GatewayError {
+  return new GatewayError("queue_full", "no free connection in time", { beforeSend: true });
+}
+
+function noTarget(): GatewayError {
+  return new GatewayError("no_healthy_target", "no target can be chosen", { beforeSend: true });
+}
+
+function ignore(): void {}

@@ -1,0 +1,226 @@
+// Owns one origin target: its undici Pool, the slots that bound what runs on it, the queue of what waits for a slot,
+// its health and its counters. Decides nothing about other targets and nothing about retries.
+
+import { type Dispatcher, Pool } from "undici";
+import type { ReasonCode } from "../http/errors.ts";
+import type { AttemptTimeouts } from "./attempt.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { ForwardCall } from "./dispatch.ts";
+import { Connection, Connector, type TlsConfig } from "./connection.ts";
+import { Health } from "./health.ts";
+import type { AttemptHost, PooledAttempt } from "./pooled-attempt.ts";
+import { type Candidate, PeakLatency } from "./selection.ts";
+import { WaitQueue } from "./wait-queue.ts";
+
+export interface TargetConfig {
+  /** "http://host:port" or "https://host:port"; a path is not allowed. */
+  readonly url: string;
+  /** Share of requests relative to the others; at least 1. */
+  readonly weight: number;
+  /** Asked only when no target that is not a backup can be. */
+  readonly backup: boolean;
+}
+
+export interface PoolConfig {
+  /** Requests that run on a target at a time, each on a connection of its own. */
+  readonly connections: number;
+  /** Requests that wait for a connection of a target. */
+  readonly queue: number;
+  readonly queueTimeoutMs: number;
+  /** How long an idle connection is kept; a shorter Keep-Alive hint of the origin wins, less a second. */
+  readonly keepAliveMs: number;
+  /** Age at which a connection is replaced once it is idle; 0 for never. */
+  readonly ageMaxMs: number;
+  /** Requests after which a connection is closed; 0 for no limit. */
+  readonly requestsMax: number;
+}
+
+/** One target in numbers, for metrics and the admin API. Counters only grow. */
+export interface TargetStatus {
+  readonly target: string;
+  readonly weight: number;
+  readonly backup: boolean;
+  readonly ejected: boolean;
+  /** Requests for which an attempt was started. */
+  readonly requests: number;
+  /** Attempts beyond a request's first. */
+  readonly retries: number;
+  readonly failures: Readonly<Partial<Record<ReasonCode, number>>>;
+  readonly inFlight: number;
+  readonly queued: number;
+  readonly connectionsOpened: number;
+  readonly connectionsOpen: number;
+  /** Attempts that went to a connection which had served before. */
+  readonly reused: number;
+  readonly latencyMs: number;
+}
+
+/** A header section longer than this is refused (upstream_invalid); twice what we take from clients. */
+export const RESPONSE_HEAD_BYTES_MAX = 65_536;
+
+export class Target implements Candidate, AttemptHost {
+  /** "host:port", the port always there. */
+  readonly name: string;
+  readonly url: URL;
+  readonly weight: number;
+  readonly backup: boolean;
+  readonly health = new Health();
+  readonly latency = new PeakLatency();
+  readonly connector: Connector;
+  readonly timeouts: AttemptTimeouts;
+  readonly waiting: WaitQueue<ForwardCall>;
+  requests = 0;
+  retries = 0;
+  reused = 0;
+  inFlight = 0;
+  connectionsOpened = 0;
+  connectionsOpen = 0;
+  readonly #connectionsMax: number;
+  readonly #pool: Pool;
+  readonly #clientOptions: Pool.Options;
+  readonly #fresh = new Set<Connection>();
+  readonly #deadlines: Deadlines<ForwardCall>;
+  readonly #failures: Partial<Record<ReasonCode, number>> = {};
+  #starting: PooledAttempt[] = [];
+
+  constructor(
+    config: TargetConfig,
+    pool: PoolConfig,
+    tls: TlsConfig,
+    timeouts: AttemptTimeouts,
+    deadlines: Deadlines<ForwardCall>,
+  ) {
+    this.url = new URL(config.url);
+    this.name = `${this.url.hostname}:${this.url.port || (this.url.protocol === "https:" ? 443 : 80)}`;
+    this.weight = config.weight;
+    this.backup = config.backup;
+    this.timeouts = timeouts;
+    this.waiting = new WaitQueue(pool.queue);
+    this.#deadlines = deadlines;
+    this.#connectionsMax = pool.connections;
+    this.connector = new Connector(this.url, tls, this);
+    this.#clientOptions = {
+      pipelining: 1,
+      allowH2: false,
+      strictContentLength: true,
+      maxHeaderSize: RESPONSE_HEAD_BYTES_MAX,
+      keepAliveTimeout: pool.keepAliveMs,
+      keepAliveMaxTimeout: pool.keepAliveMs,
+      keepAliveTimeoutThreshold: KEEP_ALIVE_MARGIN_MS,
+      // Ours are exact to a tick and watch paused responses too.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      ...(pool.requestsMax > 0 ? { maxRequestsPerClient: pool.requestsMax } : {}),
+    };
+    this.#pool = new Pool(this.url.origin, {
+      ...this.#clientOptions,
+      connections: pool.connections,
+      ...(pool.ageMaxMs > 0 ? { clientTtl: pool.ageMaxMs } : {}),
+      factory: () => this.#openConnection(),
+    });
+  }
+
+  get load(): number {
+    return this.inFlight + this.waiting.count;
+  }
+
+  get nowMs(): number {
+    return this.#deadlines.nowMs;
+  }
+
+  get latencyMs(): number {
+    return this.latency.at(this.#deadlines.nowMs);
+  }
+
+  get servername(): string {
+    return this.connector.servername;
+  }
+
+  get hasSlot(): boolean {
+    return this.inFlight < this.#connectionsMax;
+  }
+
+  /** Takes a slot; whoever does gives it back with `release`. */
+  occupy(): void {
+    this.inFlight += 1;
+  }
+
+  release(): void {
+    // A retry on a fresh connection may have taken one slot too many; it is paid back before anyone else is served.
+    if (this.inFlight > this.#connectionsMax) {
+      this.inFlight -= 1;
+      return;
+    }
+    const next = this.waiting.shift();
+    // The slot goes straight to the next in line: a newcomer must not overtake it.
+    if (next === null) this.inFlight -= 1;
+    else next.granted(this);
+  }
+
+  reusedConnection(): void {
+    this.reused += 1;
+  }
+
+  failure(code: ReasonCode): void {
+    this.#failures[code] = (this.#failures[code] ?? 0) + 1;
+  }
+
+  dispatchPooled(attempt: PooledAttempt): void {
+    // undici's parser is one for all connections and does not bear a dispatch from within its callbacks.
+    if (this.#starting.push(attempt) === 1) process.nextTick(this.#dispatchStarting);
+  }
+
+  dispatchFresh(attempt: PooledAttempt): void {
+    process.nextTick(() => {
+      if (attempt.abandoned) {
+        attempt.discard();
+        return;
+      }
+      const connection = this.#openConnection();
+      this.#fresh.add(connection);
+      connection.dispatch(attempt as Dispatcher.DispatchOptions, attempt);
+      // Closes when the exchange is over.
+      void connection.close().finally(() => this.#fresh.delete(connection));
+    });
+  }
+
+  status(nowMs: number): TargetStatus {
+    return {
+      target: this.name,
+      weight: this.weight,
+      backup: this.backup,
+      ejected: this.health.isEjected(nowMs),
+      requests: this.requests,
+      retries: this.retries,
+      failures: { ...this.#failures },
+      inFlight: this.inFlight,
+      queued: this.waiting.count,
+      connectionsOpened: this.connectionsOpened,
+      connectionsOpen: this.connectionsOpen,
+      reused: this.reused,
+      latencyMs: this.latency.at(nowMs),
+    };
+  }
+
+  /** Closes every connection at once. The calls are over by then. */
+  async destroy(): Promise<void> {
+    const closing = [...this.#fresh].map((connection) => connection.destroy(null));
+    await Promise.all([this.#pool.destroy(), ...closing]);
+  }
+
+  #openConnection(): Connection {
+    return new Connection(this.url, this.#clientOptions, this.connector);
+  }
+
+  readonly #dispatchStarting = (): void => {
+    const attempts = this.#starting;
+    this.#starting = [];
+    for (const attempt of attempts) {
+      if (attempt.abandoned) attempt.discard();
+      else this.#pool.dispatch(attempt as Dispatcher.DispatchOptions, attempt);
+    }
+  };
+}
+
+/** How much earlier than the origin's Keep-Alive hint we close: a request that leaves then still arrives in time. */
+const KEEP_ALIVE_MARGIN_MS = 1000;
