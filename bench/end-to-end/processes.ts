@@ -123,24 +123,20 @@ export class RunningProcess {
     this.#child.kill(signal);
   }
 
+  /** Asks it to end, waits, and ends what is left of its children. */
   async stop(): Promise<void> {
     if (!this.running) return;
+    const tree = this.tree();
     this.#child.kill("SIGTERM");
     const expired = delay(endGraceMs, "expired", { ref: false });
-    if ((await Promise.race([this.exited, expired])) !== "expired") return;
-    this.kill();
+    await Promise.race([this.exited, expired]);
+    killEach(tree);
     await this.exited;
   }
 
   /** At once, children included; for the way out. */
   kill(): void {
-    for (const pid of this.tree().reverse()) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch (error) {
-        if (!isGone(error)) throw error;
-      }
-    }
+    killEach(this.tree());
   }
 
   /** Resolves with the first complete line of standard output that starts with `prefix`. */
@@ -194,6 +190,17 @@ function parentOf(pid: number): number {
   } catch (error) {
     if (isGone(error)) return -1;
     throw error;
+  }
+}
+
+/** Children first, so that none is handed over to another parent while its own goes. */
+function killEach(pids: readonly number[]): void {
+  for (const pid of pids.toReversed()) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
   }
 }
 
