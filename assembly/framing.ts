@@ -1,0 +1,77 @@
+// What only the whole head decides: a missing or disagreeing Host, message framing (RFC 9112 section 6.3) and persistence
+// (section 9.3).
+
+import { isPresent } from "./field-meaning";
+import {
+  ERROR_HOST_MISSING,
+  ERROR_TRANSFER_ENCODING,
+  FIELD_CONTENT_LENGTH,
+  FIELD_TRANSFER_ENCODING,
+  FIELD_UPGRADE,
+  FLAG_KEEP_ALIVE,
+  FLAG_OPTION_CLOSE,
+  FLAG_OPTION_KEEP_ALIVE,
+  FLAG_OPTION_UPGRADE,
+  FLAG_UPGRADE,
+  FRAMING_CHUNKED,
+  FRAMING_CLOSE,
+  FRAMING_LENGTH,
+  FRAMING_NONE,
+  METHOD_CONNECT,
+  METHOD_HEAD,
+  RECORD_FLAGS,
+  RECORD_FRAMING,
+  RECORD_HOST_INDEX,
+  RECORD_STATUS_CODE,
+  RECORD_TARGET_FORM,
+  RECORD_VERSION_MINOR,
+  TARGET_ABSOLUTE,
+} from "./layout";
+import { fail, getWord, setWord } from "./record";
+import { checkHostAgrees } from "./target";
+
+/** `p` is the LF of the empty line; returned unless there is an error, then 0. */
+export function finishRequest(record: usize, input: usize, p: usize): usize {
+  if (getWord(record, RECORD_HOST_INDEX) == 0xffffffff && getWord(record, RECORD_VERSION_MINOR) == 1) {
+    return fail(record, ERROR_HOST_MISSING, p - 1 - input);
+  }
+  if (getWord(record, RECORD_TARGET_FORM) == TARGET_ABSOLUTE && !checkHostAgrees(record, input)) return 0;
+  setWord(record, RECORD_FRAMING, declaredFraming(record, FRAMING_NONE));
+  setWord(record, RECORD_FLAGS, getWord(record, RECORD_FLAGS) | persistence(record) | upgrade(record));
+  return p;
+}
+
+export function finishResponse(record: usize, input: usize, p: usize, requestMethod: u32): usize {
+  const code = getWord(record, RECORD_STATUS_CODE);
+  const interim = code < 200 || code == 204;
+  if (interim && isPresent(record, FIELD_TRANSFER_ENCODING)) {
+    return fail(record, ERROR_TRANSFER_ENCODING, p - 1 - input);
+  }
+  const bare = interim || code == 304 || requestMethod == METHOD_HEAD;
+  const tunnel = requestMethod == METHOD_CONNECT && code >= 200 && code < 300;
+  const framing = bare || tunnel ? FRAMING_NONE : declaredFraming(record, FRAMING_CLOSE);
+  const flags = framing == FRAMING_CLOSE ? 0 : persistence(record);
+  setWord(record, RECORD_FRAMING, framing);
+  setWord(record, RECORD_FLAGS, getWord(record, RECORD_FLAGS) | flags | upgrade(record));
+  return p;
+}
+
+function declaredFraming(record: usize, otherwise: u32): u32 {
+  if (isPresent(record, FIELD_TRANSFER_ENCODING)) return FRAMING_CHUNKED;
+  return isPresent(record, FIELD_CONTENT_LENGTH) ? FRAMING_LENGTH : otherwise;
+}
+
+/** RFC 9112 section 9.3: close wins; HTTP/1.1 persists without being asked, HTTP/1.0 only when asked. */
+function persistence(record: usize): u32 {
+  const flags = getWord(record, RECORD_FLAGS);
+  if ((flags & FLAG_OPTION_CLOSE) != 0) return 0;
+  if (getWord(record, RECORD_VERSION_MINOR) == 1) return FLAG_KEEP_ALIVE;
+  return (flags & FLAG_OPTION_KEEP_ALIVE) != 0 ? FLAG_KEEP_ALIVE : 0;
+}
+
+/** RFC 9110 section 7.8: the field counts only if Connection names it, and never in HTTP/1.0. */
+function upgrade(record: usize): u32 {
+  const named = (getWord(record, RECORD_FLAGS) & FLAG_OPTION_UPGRADE) != 0;
+  const modern = getWord(record, RECORD_VERSION_MINOR) == 1;
+  return named && modern && isPresent(record, FIELD_UPGRADE) ? FLAG_UPGRADE : 0;
+}

@@ -1,0 +1,45 @@
+// Owns the memory map of the core: where scratch areas and pools lie in linear memory. Derived from the limits alone, so
+// that Wasm and reference agree. Everything below `STATIC_BYTES_MAX` belongs to the compiler (tables).
+
+/** Bytes that a v128 load may touch behind the last byte of an input. */
+const SLACK_BYTES = 64;
+const STATIC_BYTES_MAX = 16384;
+const HEAD_WORDS = 24;
+const FIELD_BYTES = 16;
+const CHUNKED_HEAD_WORDS = 16;
+
+export function memoryMap(limits) {
+  const align = (bytes) => Math.ceil(bytes / 64) * 64;
+  const recordBytes = align(HEAD_WORDS * 4 + limits.fieldCountMax * FIELD_BYTES);
+  const trailerRecordOffset = align(CHUNKED_HEAD_WORDS * 4 + limits.chunkSpansMax * 8);
+  const trailerInputOffset =
+    trailerRecordOffset + align(HEAD_WORDS * 4 + limits.trailerCountMax * FIELD_BYTES);
+  const chunkedStateBytes = trailerInputOffset + align(limits.trailerBytesMax + SLACK_BYTES);
+  const keyBytesMax = align("https://".length + limits.hostBytesMax + 1 + limits.targetBytesMax);
+  const slabPoolAddress = STATIC_BYTES_MAX;
+  const chunkedPoolAddress = slabPoolAddress + 64;
+  const keyHashAddress = chunkedPoolAddress + 64;
+  const secretAddress = keyHashAddress + 64;
+  const keyAddress = secretAddress + 256;
+  const scratchRecordAddress = keyAddress + keyBytesMax + SLACK_BYTES;
+  const scratchInputAddress = scratchRecordAddress + recordBytes;
+  const poolsAddress = scratchInputAddress + align(limits.scratchInputBytesMax + SLACK_BYTES);
+  return {
+    slackBytes: SLACK_BYTES,
+    staticBytesMax: STATIC_BYTES_MAX,
+    recordBytes,
+    trailerRecordOffset,
+    trailerInputOffset,
+    chunkedStateBytes,
+    keyBytesMax,
+    slabBytes: recordBytes + align(limits.headBytesMax + SLACK_BYTES),
+    slabPoolAddress,
+    chunkedPoolAddress,
+    keyHashAddress,
+    secretAddress,
+    keyAddress,
+    scratchRecordAddress,
+    scratchInputAddress,
+    poolsAddress,
+  };
+}
