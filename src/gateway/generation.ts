@@ -1,0 +1,89 @@
+// Owns everything that is built from one validated config: clusters, routes and the app that routes to them. It is
+// swapped as a whole; what it holds is retired when it is idle. Knows no sockets.
+
+import {
+  METHOD_GET,
+  METHOD_HEAD,
+} from "../../assembly/layout.ts";
+import type { Clock } from "../clock.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { Cluster, CLUSTER_DEFAULTS, type ClusterConfig } from "../upstream/cluster.ts";
+import type { GatewayConfig, RouteConfig, UpstreamConfig } from "./gateway-config.ts";
+import type { Route } from "./route.ts";
+
+export interface Generation {
+  readonly config: GatewayConfig;
+  readonly clusters: ReadonlyMap<string, Cluster>;
+  /** Most specific first. */
+  readonly routes: readonly Route[];
+}
+
+export function buildGeneration(
+  config: GatewayConfig,
+  { clock, metrics }: { readonly clock: Clock; readonly metrics: Metrics },
+): Generation {
+  const clusters = new Map<string, Cluster>();
+  for (const [name, upstream] of config.upstreams) {
+    const cluster = new Cluster(clusterConfig(upstream, config.shutdownGraceMs), clock);
+    clusters.set(name, cluster);
+  }
+  const routes = config.routes.map((route): Route => {
+    const cluster = clusters.get(route.to);
+    const upstream = config.upstreams.get(route.to);
+    if (cluster === undefined || upstream === undefined) {
+      throw new Error(`route "${route.name}" names an upstream that validation let pass`);
+    }
+    return {
+      config: route,
+      upstream,
+      cluster,
+      upstreamRow: metrics.upstream(upstream.name),
+      hitRules: hitRules(route, metrics),
+    };
+  });
+  return { config, clusters, routes };
+}
+
+/** Ends the clusters of a generation that serves no more: running exchanges first, then the pools. */
+export async function retireGeneration(generation: Generation): Promise<void> {
+  await Promise.all([...generation.clusters.values()].map((cluster) => cluster.close()));
+}
+
+function hitRules(route: RouteConfig, metrics: Metrics): Route["hitRules"] {
+  return {
+    endpoint: route.name,
+    getRow: metrics.route(route.name, METHOD_GET),
+    headRow: metrics.route(route.name, METHOD_HEAD),
+    plain: route.use.length === 0 && !route.timing,
+  };
+}
+
+function clusterConfig(upstream: UpstreamConfig, drainMs: number): ClusterConfig {
+  const { pool, timeout, retry } = upstream;
+  return {
+    ...CLUSTER_DEFAULTS,
+    name: upstream.name,
+    targets: upstream.targets.map(({ origin, weight, backup }) => ({ url: origin, weight, backup })),
+    balance: upstream.balance === "adaptive" || upstream.balance === "hash" ? CLUSTER_DEFAULTS.balance : upstream.balance,
+    pool: {
+      ...CLUSTER_DEFAULTS.pool,
+      connections: pool.connectionsMax,
+      queue: pool.queueMax,
+      queueTimeoutMs: pool.queueTimeoutMs,
+      keepAliveMs: pool.keepAliveMs,
+    },
+    timeouts: {
+      ...CLUSTER_DEFAULTS.timeouts,
+      connectMs: timeout.connectMs,
+      headersMs: timeout.headersMs,
+      idleMs: timeout.idleMs,
+      totalMs: timeout.totalMs,
+    },
+    retry: {
+      ...CLUSTER_DEFAULTS.retry,
+      attempts: retry.attemptsMax,
+      budgetShare: retry.budgetRatio,
+    },
+    drainMs,
+  };
+}

@@ -1,0 +1,13 @@
+// Owns what a route is once its generation is built: its config with everything that was looked up for it.
+
+import type { HitRules } from "../cache/stored-response.ts";
+import type { Cluster } from "../upstream/cluster.ts";
+import type { RouteConfig, UpstreamConfig } from "./gateway-config.ts";
+
+export interface Route {
+  readonly config: RouteConfig;
+  readonly upstream: UpstreamConfig;
+  readonly cluster: Cluster;
+  /** What its hits are counted and logged as. */
+  readonly hitRules: HitRules;
+}

@@ -1,0 +1,139 @@
+// Owns the framing of one request's content: how many bytes of what the socket delivers belong to it, and which of
+// them are content (RFC 9112 sections 6 and 7). Knows no sockets; the connection feeds it.
+
+import {
+  CHUNKED_CONSUMED,
+  CHUNKED_ERROR_CODE,
+  CHUNKED_SPAN_COUNT,
+  CHUNKED_SPANS,
+  STATUS_COMPLETE,
+  STATUS_ERROR,
+} from "../../assembly/layout.ts";
+import { PARSE_ERRORS } from "../core/parse-errors.ts";
+import type { InputStage, SlabWaiter } from "./input-stage.ts";
+import type { RequestContent } from "./request-content.ts";
+
+/** Why a message was refused: a status, a name from a fixed set, and what is wrong without any of its bytes. */
+export interface MessageError {
+  readonly status: number;
+  readonly error: string;
+  readonly detail: string;
+}
+
+/** One call of `decode` consumes at least a byte, or ends the content, or sets `error`. */
+export interface ContentDecoder {
+  readonly done: boolean;
+  readonly error: MessageError | null;
+  /** Nothing can be decoded before a slab is free; the waiter is called then. */
+  readonly waiting: boolean;
+  /** Whether what is left is known to be at most `bytes`. */
+  mayEndWithin(bytes: number): boolean;
+  /** Takes content from `chunk` at `offset`; returns the offset behind what it consumed. */
+  decode(chunk: Buffer, offset: number, content: RequestContent): number;
+  /** Gives back what the decoder holds in the core. */
+  release(): void;
+}
+
+export class LengthDecoder implements ContentDecoder {
+  readonly error = null;
+  readonly waiting = false;
+  #remaining: number;
+
+  constructor(length: number) {
+    this.#remaining = length;
+  }
+
+  get done(): boolean {
+    return this.#remaining === 0;
+  }
+
+  mayEndWithin(bytes: number): boolean {
+    return this.#remaining <= bytes;
+  }
+
+  decode(chunk: Buffer, offset: number, content: RequestContent): number {
+    const end = Math.min(chunk.length, offset + this.#remaining);
+    this.#remaining -= end - offset;
+    content.accept(offset === 0 && end === chunk.length ? chunk : chunk.subarray(offset, end));
+    if (this.#remaining === 0) content.finish();
+    return end;
+  }
+
+  release(): void {}
+}
+
+export class ChunkedDecoder implements ContentDecoder {
+  done = false;
+  error: MessageError | null = null;
+  waiting = false;
+  readonly #stage: InputStage;
+  readonly #waiter: SlabWaiter;
+  readonly #contentBytesMax: number;
+  /** A slab whose record area is the decoder's state; 0 before the first content. */
+  #state = 0;
+  #received = 0;
+
+  constructor(stage: InputStage, waiter: SlabWaiter, contentBytesMax: number) {
+    this.#stage = stage;
+    this.#waiter = waiter;
+    this.#contentBytesMax = contentBytesMax;
+  }
+
+  /** An unfinished chunked message may always end with its next bytes: it is drained until the bound. */
+  mayEndWithin(): boolean {
+    return true;
+  }
+
+  decode(chunk: Buffer, offset: number, content: RequestContent): number {
+    const { core } = this.#stage;
+    if (this.#state === 0) {
+      this.#state = this.#stage.slabs.acquire(this.#waiter);
+      this.waiting = this.#state === 0;
+      if (this.waiting) return offset;
+      core.resetChunked(this.#state);
+    }
+    const input = this.#stage.stage(chunk, offset);
+    const status = core.decodeChunked(this.#state, input, this.#stage.available);
+    const words = core.words;
+    const base = this.#state >>> 2;
+    const spans = words[base + CHUNKED_SPAN_COUNT] ?? 0;
+    for (let index = 0; index < spans; index++) {
+      const start = offset + (words[base + CHUNKED_SPANS + index * 2] ?? 0);
+      const length = words[base + CHUNKED_SPANS + index * 2 + 1] ?? 0;
+      this.#received += length;
+      content.accept(chunk.subarray(start, start + length));
+    }
+    const consumed = words[base + CHUNKED_CONSUMED] ?? 0;
+    if (status === STATUS_ERROR) {
+      this.error = parseError(words[base + CHUNKED_ERROR_CODE] ?? 0);
+    } else if (this.#received > this.#contentBytesMax) {
+      this.error = contentTooLarge(this.#contentBytesMax);
+    } else if (status === STATUS_COMPLETE) {
+      this.done = true;
+      content.finish();
+    }
+    return offset + consumed;
+  }
+
+  release(): void {
+    if (this.#state !== 0) this.#stage.slabs.release(this.#state);
+    this.#state = 0;
+  }
+}
+
+export function contentTooLarge(bytesMax: number): MessageError {
+  return {
+    status: 413,
+    error: "content_too_large",
+    detail: `request content is larger than ${bytesMax} bytes`,
+  };
+}
+
+function parseError(code: number): MessageError {
+  const row = PARSE_ERRORS[code];
+  return {
+    status: row?.status ?? 400,
+    error: row?.name ?? "chunk",
+    detail: `${row?.reason ?? "malformed chunked content"} (${row?.section ?? "RFC 9112 7.1"})`,
+  };
+}

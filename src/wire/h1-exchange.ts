@@ -1,0 +1,270 @@
+// Owns the response side of one HTTP/1.1 exchange: it frames what the gateway answers (RFC 9112 sections 6, 7 and 9.6)
+// and ends exactly once. Knows no caches and no clusters; the connection that made it reads on when it has ended.
+
+import type { Readable } from "node:stream";
+import type { Socket } from "node:net";
+import { FAILURES, type GatewayError } from "../http/errors.ts";
+import { acceptsTrailers } from "../http/fields.ts";
+import type {
+  ClientAddress,
+  Exchange,
+  FieldLines,
+  Outcome,
+  RequestHead,
+  ResponseHead,
+} from "../http/message.ts";
+import { errorResponse } from "./error-response.ts";
+import { type Framing, renderInterimHead, renderLastChunk, renderResponseHead } from "./h1-codec.ts";
+import type { RequestContent } from "./request-content.ts";
+
+/** What follows an exchange: the next request, the end of the connection, or nothing that can still be sent. */
+export type ExchangeFate = "persist" | "close" | "broken";
+
+/** What an exchange asks of its connection. */
+export interface ExchangeConnection {
+  readonly socket: Socket;
+  readonly client: ClientAddress;
+  /** Now, as an HTTP-date. */
+  date(): string;
+  /** Whether the connection can persist behind a response that is sent now. */
+  canPersist(): boolean;
+  exchangeEnded(exchange: H1Exchange, fate: ExchangeFate): void;
+}
+
+/** Chunks up to this size are copied behind the head or chunk size, for one write; larger ones are handed over. */
+const COPY_BYTES_MAX = 16_384;
+
+export class H1Exchange implements Exchange {
+  readonly request: RequestHead;
+  readonly content: RequestContent | null;
+  readonly bodyLength: number;
+  readonly id: string;
+  readonly expectsContinue: boolean;
+  readonly startedMs: number;
+  readonly outcome: Outcome = {
+    endpoint: "",
+    status: 0,
+    bytes: 0,
+    cache: "",
+    target: "",
+    reason: "",
+    detail: "",
+  };
+  responded = false;
+  ended = false;
+  onAbort: (() => void) | null = null;
+  onDrain: (() => void) | null = null;
+
+  readonly #connection: ExchangeConnection;
+  #framing: Framing = "none";
+  #length = -1;
+  #persist = false;
+  /** A rendered head that waits for the first content bytes of this turn, so that both leave in one write. */
+  #pendingHead = "";
+
+  constructor(
+    connection: ExchangeConnection,
+    request: RequestHead,
+    content: RequestContent | null,
+    about: { bodyLength: number; id: string; expectsContinue: boolean; startedMs: number },
+  ) {
+    this.#connection = connection;
+    this.request = request;
+    this.content = content;
+    this.bodyLength = about.bodyLength;
+    this.id = about.id;
+    this.expectsContinue = about.expectsContinue;
+    this.startedMs = about.startedMs;
+  }
+
+  get body(): Readable | null {
+    return this.content;
+  }
+
+  get client(): ClientAddress {
+    return this.#connection.client;
+  }
+
+  /** Framing of the response; "none" before the head. */
+  get framing(): Framing {
+    return this.#framing;
+  }
+
+  inform(head: ResponseHead): void {
+    // RFC 9110 section 15.2: no 1xx to an HTTP/1.0 client. 101 would hand the connection over.
+    if (this.ended || this.responded || this.request.version === "1.0" || head.status === 101) return;
+    this.#connection.socket.write(renderInterimHead(head), "latin1");
+  }
+
+  respond(head: ResponseHead, length: number): void {
+    if (this.ended || this.responded) return;
+    this.responded = true;
+    this.outcome.status = head.status;
+    this.#framing = this.#chooseFraming(head.status, length);
+    this.#length = this.#framing === "length" ? length : -1;
+    this.#persist = this.#framing !== "close" && this.#connection.canPersist();
+    this.#pendingHead = renderResponseHead(head, {
+      framing: this.#framing,
+      length: mayDeclareLength(head.status) ? length : -1,
+      connection: this.#connectionOption(),
+    });
+    process.nextTick(flushHead, this);
+  }
+
+  /** RFC 9112 section 6.3: no content for HEAD, 1xx, 204 and 304; chunked only for HTTP/1.1 clients. */
+  #chooseFraming(status: number, length: number): Framing {
+    if (this.request.method === "HEAD" || status === 204 || status === 304 || status < 200) {
+      return "none";
+    }
+    if (length >= 0) return "length";
+    return this.request.version === "1.0" ? "close" : "chunked";
+  }
+
+  #connectionOption(): string {
+    if (!this.#persist) return "close";
+    return this.request.version === "1.0" ? "keep-alive" : "";
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.ended) return false;
+    if (this.#framing === "none" || chunk.length === 0) return true;
+    this.outcome.bytes += chunk.length;
+    if (this.#length >= 0 && this.outcome.bytes > this.#length) {
+      // Bytes past the declared length would be read as the next response: response splitting.
+      this.#break("upstream_invalid", "content is longer than its Content-Length");
+      return false;
+    }
+    const head = this.#takeHead();
+    if (this.#framing === "chunked") return this.#writeChunk(head, chunk);
+    return this.#send(head, chunk, "");
+  }
+
+  #writeChunk(head: string, chunk: Uint8Array): boolean {
+    return this.#send(`${head}${chunk.length.toString(16)}\r\n`, chunk, "\r\n");
+  }
+
+  /** One write for small parts, a gathered one for large: no copy of a large chunk in JavaScript. */
+  #send(before: string, chunk: Uint8Array, after: string): boolean {
+    const socket = this.#connection.socket;
+    if (before === "" && after === "") return socket.write(chunk);
+    if (chunk.length <= COPY_BYTES_MAX) {
+      const bytes = Buffer.allocUnsafe(before.length + chunk.length + after.length);
+      bytes.latin1Write(before, 0);
+      bytes.set(chunk, before.length);
+      if (after !== "") bytes.latin1Write(after, before.length + chunk.length);
+      return socket.write(bytes);
+    }
+    socket.cork();
+    if (before !== "") socket.write(before, "latin1");
+    let more = socket.write(chunk);
+    if (after !== "") more = socket.write(after, "latin1");
+    socket.uncork();
+    return more;
+  }
+
+  end(trailers: FieldLines = []): void {
+    if (this.ended) return;
+    if (!this.responded) throw new Error("an exchange was ended before it had a response");
+    if (this.#length >= 0 && this.outcome.bytes !== this.#length) {
+      this.#break("body_truncated", "content is shorter than its Content-Length");
+      return;
+    }
+    let last = this.#takeHead();
+    if (this.#framing === "chunked") {
+      last += renderLastChunk(acceptsTrailers(this.request.fields) ? trailers : []);
+    }
+    if (last !== "") this.#connection.socket.write(last, "latin1");
+    this.#finish(this.#persist && this.#connection.canPersist() ? "persist" : "close");
+  }
+
+  fail(error: GatewayError): void {
+    if (this.ended) return;
+    this.outcome.reason = error.code;
+    this.outcome.detail = error.detail;
+    if (this.responded) {
+      this.#break(error.code, error.detail);
+    } else if (error.status === 0) {
+      this.#finish("broken");
+    } else {
+      const { head, content } = errorResponse(error, this.id, this.#connection.date());
+      this.respond(head, content.length);
+      this.write(content);
+      this.end();
+    }
+  }
+
+  /** Called by the connection when the request turns out to be bad after the exchange was handed over. */
+  refuse(error: GatewayError): void {
+    const abort = this.onAbort;
+    this.fail(error);
+    abort?.();
+  }
+
+  /**
+   * Sends a byte or two that change nothing, so that the kernel of a client that has gone, instead of only ending its
+   * side, answers with a reset. False: nothing can be sent here without changing the response.
+   */
+  probe(): boolean {
+    this.flushPendingHead();
+    if (this.request.version === "1.0") return !this.responded;
+    if (!this.responded) {
+      this.#connection.socket.write("HTTP/1.1 100 Continue\r\n\r\n", "latin1");
+    } else if (this.#framing === "chunked") {
+      // RFC 9112 section 7.1: a chunk size may have leading zeros; this is the first digit of the next one.
+      this.#connection.socket.write("0", "latin1");
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  /** Called by the connection when the client has left. */
+  clientLeft(detail: string): void {
+    if (this.ended) return;
+    if (this.outcome.reason === "") this.outcome.reason = "client_closed";
+    if (this.outcome.detail === "") this.outcome.detail = detail;
+    const abort = this.onAbort;
+    this.#finish("broken");
+    abort?.();
+  }
+
+  /** A response that cannot be completed is cut so that the client sees it: never a clean end. */
+  #break(code: keyof typeof FAILURES, detail: string): void {
+    this.outcome.reason = code;
+    this.outcome.detail = detail;
+    const abort = this.onAbort;
+    // Nothing but the end of the connection delimits close-framed content, so only a reset tells it is cut.
+    if (this.#framing === "close") this.#connection.socket.resetAndDestroy();
+    this.#finish("broken");
+    abort?.();
+  }
+
+  #finish(fate: ExchangeFate): void {
+    this.ended = true;
+    this.onAbort = null;
+    this.onDrain = null;
+    this.#pendingHead = "";
+    this.#connection.exchangeEnded(this, fate);
+  }
+
+  #takeHead(): string {
+    const head = this.#pendingHead;
+    this.#pendingHead = "";
+    return head;
+  }
+
+  /** Sends a head for which no content came within its turn: the first byte never waits for the second. */
+  flushPendingHead(): void {
+    const head = this.#takeHead();
+    if (head !== "" && !this.ended) this.#connection.socket.write(head, "latin1");
+  }
+}
+
+function flushHead(exchange: H1Exchange): void {
+  exchange.flushPendingHead();
+}
+
+/** RFC 9110 section 8.6: no Content-Length in 1xx and 204; in a 304 it would speak of another response. */
+function mayDeclareLength(status: number): boolean {
+  return status >= 200 && status !== 204 && status !== 304;
+}

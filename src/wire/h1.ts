@@ -1,0 +1,450 @@
+// Hot. Owns one HTTP/1.1 connection: bytes in, heads parsed in the core's memory, hits answered at once, everything
+// else handed over as an exchange, one at a time and in order (RFC 9112 sections 2, 6 and 9). Knows no caches.
+
+import type { Socket } from "node:net";
+import {
+  FLAG_EXPECT_CONTINUE,
+  FLAG_EXPECT_UNKNOWN,
+  FLAG_KEEP_ALIVE,
+  FRAMING_CHUNKED,
+  FRAMING_NONE,
+  RECORD_CONTENT_LENGTH_HIGH,
+  RECORD_CONTENT_LENGTH_LOW,
+  RECORD_FLAGS,
+  RECORD_FRAMING,
+  RECORD_VERSION_MINOR,
+  STATUS_COMPLETE,
+  STATUS_ERROR,
+} from "../../assembly/layout.ts";
+import { GatewayError } from "../http/errors.ts";
+import {
+  ChunkedDecoder,
+  type ContentDecoder,
+  contentTooLarge,
+  LengthDecoder,
+  type MessageError,
+} from "./content-decoder.ts";
+import { ContentDeadline } from "./content-deadline.ts";
+import { renderRefusal } from "./error-response.ts";
+import { decodeRequestHead } from "./h1-codec.ts";
+import { type ExchangeConnection, type ExchangeFate, H1Exchange } from "./h1-exchange.ts";
+import { probeHalfClosed } from "./half-close.ts";
+import { HeadReader, STATUS_NO_SLAB } from "./head-reader.ts";
+import type { SlabWaiter } from "./input-stage.ts";
+import { PeerAddress } from "./peer-address.ts";
+import { type ContentSource, RequestContent } from "./request-content.ts";
+import type { WireContext } from "./wire-context.ts";
+
+// What the connection does with the bytes that arrive next.
+const READING_HEAD = 0;
+/** The head that arrives needs a slab and none is free. */
+const WAITING_FOR_SLAB = 1;
+/** An exchange is under way; its content may still be arriving. */
+const EXCHANGING = 2;
+/** The exchange has ended before its content: the rest is dropped, within a bound. */
+const DRAINING = 3;
+/** The last hit has not left yet: no further request until the client has read. */
+const SENDING = 4;
+/** The last response was sent; what still arrives is dropped so that no reset destroys it (RFC 9112 section 9.6). */
+const LINGERING = 5;
+const CLOSED = 6;
+
+/** Bytes of requests behind the current one that are kept before the socket is paused. */
+const AHEAD_BYTES_MAX = 65_536;
+/** What a client may still send behind a response that closes the connection. */
+const LINGER_BYTES_MAX = 1_048_576;
+
+export class H1Connection implements ExchangeConnection, ContentSource, SlabWaiter {
+  readonly socket: Socket;
+  readonly client: PeerAddress;
+  readonly #context: WireContext;
+  readonly #head: HeadReader;
+  #state = READING_HEAD;
+  /** Received bytes that wait for their turn. */
+  #ahead: Buffer | null = null;
+  #exchange: H1Exchange | null = null;
+  /** The exchange waits for the content that came with its head, so that a bad request reaches nobody. */
+  #unopened = false;
+  #decoder: ContentDecoder | null = null;
+  #content: RequestContent | null = null;
+  #contentDeadline: ContentDeadline | null = null;
+  #requests = 0;
+  /** Monotonic time of the read that brought the current head's first byte. */
+  #startedMs = 0;
+  #deadlineMs: number;
+  /** Bytes that may still be dropped while draining or lingering. */
+  #droppable = 0;
+  #running = false;
+  #keepAlive = true;
+  #peerEnded = false;
+  #sendTimeoutSet = false;
+
+  constructor(socket: Socket, context: WireContext) {
+    this.socket = socket;
+    this.#context = context;
+    this.#head = new HeadReader(context.stage, this);
+    this.client = new PeerAddress(socket, context.secure === 1);
+    this.#deadlineMs = context.clock.monotonicMs() + context.limits.idleTimeoutMs;
+    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    socket.on("end", () => this.#receiveEnd());
+    socket.on("drain", () => this.#drained());
+    socket.on("timeout", () => socket.resetAndDestroy());
+    // "close" follows and ends what is under way; without a listener the error would end the process.
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => this.#closed());
+  }
+
+  /** Waits for a request; nothing of the next one has arrived. */
+  get idle(): boolean {
+    return this.#state === READING_HEAD && !this.#head.begun;
+  }
+
+  date(): string {
+    return this.#context.date();
+  }
+
+  // ── Bytes in ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #receive(chunk: Buffer): void {
+    if (this.#state === LINGERING || this.#state === CLOSED) this.#drop(chunk.length);
+    else if (this.#ahead === null) this.#run(chunk);
+    else this.#keepAhead(Buffer.concat([this.#ahead, chunk]));
+  }
+
+  /** Works through received bytes until they are used up or have to wait. */
+  #run(chunk: Buffer): void {
+    let offset = 0;
+    this.#startedMs = this.#context.clock.monotonicMs();
+    this.#running = true;
+    while (offset < chunk.length) {
+      if (this.#state === WAITING_FOR_SLAB) break;
+      if (this.#decoder !== null) offset = this.#receiveContent(this.#decoder, chunk, offset);
+      else if (this.#state === READING_HEAD) offset = this.#receiveHead(chunk, offset);
+      else if (this.#unopened) this.#handOver();
+      else break;
+    }
+    if (this.#unopened) this.#handOver();
+    this.#running = false;
+    if (offset < chunk.length && this.#state !== LINGERING && this.#state !== CLOSED) {
+      this.#keepAhead(offset === 0 ? chunk : chunk.subarray(offset));
+    }
+  }
+
+  #keepAhead(bytes: Buffer): void {
+    this.#ahead = bytes;
+    if (bytes.length >= AHEAD_BYTES_MAX) this.socket.pause();
+  }
+
+  /** Goes on with the bytes that waited. */
+  #resumeInput(): void {
+    if (this.#running) return;
+    if (this.socket.isPaused()) this.socket.resume();
+    const ahead = this.#ahead;
+    if (ahead !== null) {
+      this.#ahead = null;
+      this.#run(ahead);
+    }
+    if (this.#peerEnded && this.#state === READING_HEAD && this.#ahead === null) this.#linger();
+  }
+
+  #receiveHead(chunk: Buffer, offset: number): number {
+    const begun = this.#head.begun;
+    const status = this.#head.read(chunk, offset);
+    if (status === STATUS_COMPLETE) {
+      this.#begin(this.#head.record, this.#head.input);
+      this.#head.release();
+    } else if (status === STATUS_ERROR) {
+      this.#refuse(this.#head.error());
+      return chunk.length;
+    } else {
+      if (!begun) this.#deadlineMs = this.#startedMs + this.#context.limits.headTimeoutMs;
+      if (status === STATUS_NO_SLAB) {
+        this.#state = WAITING_FOR_SLAB;
+        this.socket.pause();
+      }
+    }
+    return this.#head.next;
+  }
+
+  slabFree(): void {
+    if (this.#state !== WAITING_FOR_SLAB) return;
+    this.#state = this.#decoder === null ? READING_HEAD : EXCHANGING;
+    this.#resumeInput();
+  }
+
+  // ── One request ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A whole head is at `record`. */
+  #begin(record: number, input: number): void {
+    const { handler, secure, stage } = this.#context;
+    const words = stage.core.words;
+    const base = record >>> 2;
+    const flags = words[base + RECORD_FLAGS] ?? 0;
+    const framing = words[base + RECORD_FRAMING] ?? 0;
+    this.#requests++;
+    this.#keepAlive = (flags & FLAG_KEEP_ALIVE) !== 0;
+    const isPlain = framing === FRAMING_NONE && flags === FLAG_KEEP_ALIVE;
+    if (isPlain && words[base + RECORD_VERSION_MINOR] === 1 && this.canPersist()) {
+      const response = handler.hit(record, input, secure, this.client);
+      if (response !== null) {
+        this.#sendHit(response);
+        return;
+      }
+    }
+    if ((flags & FLAG_EXPECT_UNKNOWN) !== 0) {
+      this.#refuse({ status: 417, error: "expectation", detail: "only 100-continue is known" });
+      return;
+    }
+    const length =
+      (words[base + RECORD_CONTENT_LENGTH_HIGH] ?? 0) * 0x1_0000_0000 +
+      (words[base + RECORD_CONTENT_LENGTH_LOW] ?? 0);
+    this.#open(record, input, framing === FRAMING_CHUNKED ? -1 : length);
+    if (length > this.#context.limits.contentBytesMax) {
+      this.#refuse(contentTooLarge(this.#context.limits.contentBytesMax));
+    }
+  }
+
+  #sendHit(response: Uint8Array): void {
+    const { socket } = this;
+    const { tail } = this.#context.handler;
+    if (tail === null) {
+      socket.write(response);
+    } else {
+      socket.cork();
+      socket.write(response);
+      socket.write(tail);
+      socket.uncork();
+    }
+    const pending = socket.writableLength !== 0;
+    this.#context.handler.hitWritten(pending, this.#startedMs, this.client);
+    if (pending && socket.writableNeedDrain) this.#state = SENDING;
+    else this.#deadlineMs = this.#startedMs + this.#context.limits.idleTimeoutMs;
+  }
+
+  /** Makes the exchange. `length`: of the content, -1 when it is chunked. */
+  #open(record: number, input: number, length: number): void {
+    const { handler, stage, secure, limits } = this.#context;
+    const scheme = secure === 1 ? "https" : "http";
+    const request = decodeRequestHead(stage.core, stage.memory, record, input, scheme);
+    const flags = stage.core.words[(record >>> 2) + RECORD_FLAGS] ?? 0;
+    this.#state = EXCHANGING;
+    if (length !== 0) {
+      this.#contentDeadline = new ContentDeadline(limits, this.#startedMs);
+      this.#content = new RequestContent(this);
+      this.#decoder =
+        length > 0
+          ? new LengthDecoder(length)
+          : new ChunkedDecoder(stage, this, limits.contentBytesMax);
+    }
+    this.#exchange = new H1Exchange(this, request, this.#content, {
+      bodyLength: length,
+      id: handler.newId(),
+      expectsContinue: (flags & FLAG_EXPECT_CONTINUE) !== 0 && length !== 0,
+      startedMs: this.#startedMs,
+    });
+    this.#unopened = true;
+  }
+
+  #handOver(): void {
+    this.#unopened = false;
+    if (this.#exchange !== null) this.#context.handler.exchange(this.#exchange);
+  }
+
+  #receiveContent(decoder: ContentDecoder, chunk: Buffer, offset: number): number {
+    const content = this.#content;
+    if (content === null) throw new Error("a decoder without content");
+    const next = decoder.decode(chunk, offset, content);
+    if (decoder.waiting) {
+      this.#state = WAITING_FOR_SLAB;
+      this.socket.pause();
+      return next;
+    }
+    this.#contentDeadline?.progress(next - offset, this.#startedMs);
+    if (decoder.error !== null) {
+      this.#refuse(decoder.error);
+      return chunk.length;
+    }
+    if (this.#state === DRAINING) this.#drop(next - offset);
+    if (decoder.done) {
+      this.#endContent();
+      if (this.#state === DRAINING) this.#awaitHead();
+    } else if (content.full) {
+      this.socket.pause();
+    }
+    return next;
+  }
+
+  contentWanted(): void {
+    if (this.#state === EXCHANGING && this.#ahead === null && this.socket.isPaused()) {
+      this.#contentDeadline?.excuse(this.#context.clock.monotonicMs());
+      this.socket.resume();
+    }
+  }
+
+  #endContent(): void {
+    this.#decoder?.release();
+    this.#decoder = null;
+    this.#content = null;
+    this.#contentDeadline = null;
+  }
+
+  /** Answers a bad message with `error` and lets the connection go: what follows cannot be trusted. */
+  #refuse(error: MessageError): void {
+    const { handler } = this.#context;
+    const failure = new GatewayError("invalid_request", error.detail, { status: error.status });
+    const content = this.#content;
+    const handedOver = this.#unopened ? null : this.#exchange;
+    this.#keepAlive = false;
+    this.#unopened = false;
+    if (handedOver !== null) {
+      handedOver.refuse(failure);
+    } else {
+      this.#exchange = null;
+      const id = handler.newId();
+      this.socket.write(renderRefusal(failure, id, this.date()));
+      const durationMs = this.#context.clock.monotonicMs() - this.#startedMs;
+      handler.rejected({ ...error, client: this.client, id, durationMs });
+      this.#linger();
+    }
+    content?.breakOff(failure);
+  }
+
+  // ── Ends ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  canPersist(): boolean {
+    const { draining, limits } = this.#context;
+    return (
+      this.#keepAlive &&
+      !draining &&
+      this.#requests < limits.requestsPerConnectionMax &&
+      (this.#decoder === null ||
+        (this.#exchange?.expectsContinue !== true &&
+          this.#decoder.mayEndWithin(limits.drainBytesMax)))
+    );
+  }
+
+  exchangeEnded(exchange: H1Exchange, fate: ExchangeFate): void {
+    const durationMs = this.#context.clock.monotonicMs() - exchange.startedMs;
+    this.#exchange = null;
+    this.#context.handler.finished(exchange, durationMs);
+    if (fate === "broken" || this.#state === CLOSED) {
+      this.socket.destroy();
+    } else if (fate === "close" || this.#state === WAITING_FOR_SLAB) {
+      this.#linger();
+    } else if (this.#decoder !== null) {
+      this.#drain();
+    } else {
+      this.#awaitHead();
+    }
+  }
+
+  #awaitHead(): void {
+    this.#state = READING_HEAD;
+    this.#deadlineMs = this.#context.clock.monotonicMs() + this.#context.limits.idleTimeoutMs;
+    this.#resumeInput();
+  }
+
+  /** Nobody wants the rest of the content: it is read and dropped so that the connection can persist. */
+  #drain(): void {
+    this.#state = DRAINING;
+    this.#droppable = this.#context.limits.drainBytesMax;
+    this.#deadlineMs = this.#context.clock.monotonicMs() + this.#context.limits.lingerMs;
+    this.#content?.destroy();
+    this.#resumeInput();
+  }
+
+  /** Ends our side and reads on for a while: a reset would destroy what the client has not read yet. */
+  #linger(): void {
+    if (this.#state === LINGERING || this.#state === CLOSED) return;
+    this.#state = LINGERING;
+    this.#head.release();
+    this.#endContent();
+    this.#ahead = null;
+    this.#droppable = LINGER_BYTES_MAX;
+    this.#deadlineMs = this.#context.clock.monotonicMs() + this.#context.limits.lingerMs;
+    this.socket.end();
+    this.socket.resume();
+  }
+
+  #drop(bytes: number): void {
+    this.#droppable -= bytes;
+    if (this.#droppable >= 0) return;
+    if (this.#state === DRAINING) this.#linger();
+    else this.socket.destroy();
+  }
+
+  #receiveEnd(): void {
+    this.#peerEnded = true;
+    if (this.#state === READING_HEAD && this.#head.begun) {
+      this.#refuse({ status: 400, error: "incomplete_head", detail: "the head broke off" });
+    } else if (this.#state === READING_HEAD || this.#state === DRAINING) {
+      this.#linger();
+    } else if (this.#decoder !== null) {
+      this.#clientLeft("the client ended its request in mid-content");
+    } else if (this.#exchange !== null) {
+      probeHalfClosed(this.#exchange, this.socket, () =>
+        this.#clientLeft("the client ended the connection"),
+      );
+    }
+  }
+
+  #clientLeft(detail: string): void {
+    this.#content?.breakOff(new GatewayError("client_closed", detail));
+    this.#exchange?.clientLeft(detail);
+    this.socket.destroy();
+  }
+
+  #drained(): void {
+    if (this.#state === SENDING) this.#awaitHead();
+    else this.#exchange?.onDrain?.();
+  }
+
+  #closed(): void {
+    const exchange = this.#unopened ? null : this.#exchange;
+    this.#state = CLOSED;
+    this.#content?.breakOff(new GatewayError("client_closed", "the client closed the connection"));
+    this.#head.release();
+    this.#endContent();
+    this.#context.stage.slabs.leave(this);
+    this.#ahead = null;
+    exchange?.clientLeft("the client closed the connection");
+    this.#context.closed(this);
+  }
+
+  /** The listener stops: an idle connection closes, a busy one with its response. */
+  drainConnection(): void {
+    if (this.idle) this.#linger();
+  }
+
+  // ── Deadlines ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Called by the listener every now and then. */
+  sweep(nowMs: number): void {
+    this.#watchSending();
+    if (this.#state === EXCHANGING) this.#watchContent(nowMs);
+    if (nowMs < this.#deadlineMs || this.#state === EXCHANGING) return;
+    if (this.#state === READING_HEAD && !this.#head.begun) {
+      this.#linger();
+    } else if (this.#state === READING_HEAD || this.#state === WAITING_FOR_SLAB) {
+      this.#refuse({ status: 408, error: "head_timeout", detail: "the head took too long" });
+    } else if (this.#state === LINGERING || this.#state === DRAINING) {
+      this.socket.destroy();
+    }
+  }
+
+  #watchContent(nowMs: number): void {
+    if (this.#contentDeadline === null) return;
+    if (this.socket.isPaused()) this.#contentDeadline.excuse(nowMs);
+    else if (this.#contentDeadline.expired(nowMs)) {
+      this.#refuse({ status: 408, error: "content_timeout", detail: "the content is too slow" });
+    }
+  }
+
+  /** Node's socket timeout knows whether the kernel takes bytes; it runs only while some are waiting. */
+  #watchSending(): void {
+    const waiting = this.socket.writableLength > 0;
+    if (waiting === this.#sendTimeoutSet) return;
+    this.#sendTimeoutSet = waiting;
+    this.socket.setTimeout(waiting ? this.#context.limits.sendStallMs : 0);
+  }
+}

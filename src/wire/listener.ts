@@ -1,0 +1,135 @@
+// Owns one listening address: it accepts connections up to a limit, sweeps their deadlines, and drains them when it
+// stops. Knows no requests.
+
+import { createServer, type Server, type Socket } from "node:net";
+import type { Clock } from "../clock.ts";
+import type { WireHandler, WireLimits } from "./handler.ts";
+import { H1Connection } from "./h1.ts";
+import type { InputStage } from "./input-stage.ts";
+import type { WireContext } from "./wire-context.ts";
+
+export interface ListenAddress {
+  /** "" listens on all addresses, IPv6 and IPv4. */
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+}
+
+export interface ListenerOptions {
+  readonly handler: WireHandler;
+  readonly limits: WireLimits;
+  readonly clock: Clock;
+  readonly stage: InputStage;
+  /** Now, as an HTTP-date. */
+  readonly date: () => string;
+}
+
+export class Listener {
+  readonly #server: Server;
+  readonly #context: WireContext;
+  readonly #connections = new Set<H1Connection>();
+  readonly #address: ListenAddress;
+  #sweeper: NodeJS.Timeout | undefined;
+  #drained: (() => void) | null = null;
+
+  constructor(address: ListenAddress, options: ListenerOptions) {
+    this.#address = address;
+    this.#context = {
+      ...options,
+      secure: 0,
+      draining: false,
+      closed: (connection) => this.#remove(connection),
+    };
+    this.#server = createServer(
+      { allowHalfOpen: true, noDelay: true, pauseOnConnect: false },
+      (socket) => this.#accept(socket),
+    );
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Resolves with the port once it is listening; rejects with the system's error. */
+  listen(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const server = this.#server;
+      server.once("error", reject);
+      const { host, port } = this.#address;
+      const ready = (): void => {
+        server.off("error", reject);
+        // An accept that fails (out of file descriptors) concerns one client, not the gateway.
+        server.on("error", () => this.#context.handler.connectionRefused());
+        this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs(this.#context.limits));
+        const bound = server.address();
+        resolve(typeof bound === "object" && bound !== null ? bound.port : port);
+      };
+      if (host === "") server.listen({ port, backlog: BACKLOG }, ready);
+      else server.listen({ host, port, backlog: BACKLOG }, ready);
+    });
+  }
+
+  /**
+   * Stops accepting, closes idle connections, lets the others finish; those that have not by `graceMs` are reset.
+   * Resolves when no connection is left.
+   */
+  async close(graceMs: number): Promise<void> {
+    this.#context.draining = true;
+    this.#server.close();
+    for (const connection of this.#connections) connection.drainConnection();
+    if (this.#connections.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#drained = resolve;
+        setTimeout(() => this.#resetAll(), graceMs).unref();
+      });
+    }
+    clearInterval(this.#sweeper);
+  }
+
+  #resetAll(): void {
+    for (const connection of this.#connections) connection.socket.resetAndDestroy();
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#connections.size >= this.#context.limits.connectionsMax) {
+      socket.on("error", () => socket.destroy());
+      socket.end(TOO_MANY_CONNECTIONS, () => socket.destroy());
+      this.#context.handler.connectionRefused();
+      return;
+    }
+    this.#connections.add(new H1Connection(socket, this.#context));
+    this.#context.handler.connections(1);
+  }
+
+  #remove(connection: H1Connection): void {
+    if (!this.#connections.delete(connection)) return;
+    const { socket } = connection;
+    this.#context.handler.connections(-1);
+    this.#context.handler.transferred(socket.bytesRead, socket.bytesWritten);
+    if (this.#connections.size === 0) this.#drained?.();
+  }
+
+  #sweep(): void {
+    const nowMs = this.#context.clock.monotonicMs();
+    for (const connection of this.#connections) connection.sweep(nowMs);
+  }
+}
+
+/** Asked for; the kernel caps it at net.core.somaxconn. */
+const BACKLOG = 4096;
+
+const TOO_MANY_CONNECTIONS =
+  "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 1\r\n" +
+  'Proxy-Status: edgelane; error=connection_limit_reached; details="too many connections"\r\n\r\n';
+
+/** Deadlines are kept to a quarter of the shortest one, but no more often than every 25 ms. */
+function sweepIntervalMs(limits: WireLimits): number {
+  const shortest = Math.min(
+    limits.headTimeoutMs,
+    limits.idleTimeoutMs,
+    limits.contentStallMs,
+    limits.sendStallMs,
+    limits.lingerMs,
+  );
+  return Math.max(25, Math.min(1000, shortest / 4));
+}
