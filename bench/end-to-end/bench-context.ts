@@ -80,6 +80,7 @@ export async function startSubject(
     return { name: peer.name, peer, port, child, readyMs };
   } catch (error) {
     await child.stop();
-    throw new Error(`${peer.name}: ${error instanceof Error ? error.message : String(error)}`);
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Error(`${peer.name}: ${message}`, { cause: error });
   }
 }

@@ -30,9 +30,9 @@ function openOne(): Promise<void> {
     socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
     socket.on("data", (chunk: Buffer) => {
       if (!reader.push(chunk)) return;
-      if (reader.status !== 200) reject(new Error(`status ${reader.status}`));
       open++;
-      resolve();
+      if (reader.status === 200) resolve();
+      else reject(new Error(`status ${reader.status}`));
     });
     socket.on("error", reject);
     socket.on("close", () => open--);

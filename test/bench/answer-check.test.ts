@@ -39,13 +39,15 @@ async function check(misbehaviour: Misbehaviour): Promise<void> {
   const server = http.createServer((request, response) => {
     const path = request.url ?? "/";
     const cacheable = misbehaviour === "cached-everything" || path.startsWith("/fresh/");
-    void fetchThrough(path, cacheable && misbehaviour !== "cached-nothing").then((answer) => {
+    const respond = (answer: Answer): void => {
       const content = Buffer.from(answer.content);
       if (misbehaviour === "wrong-byte") content[content.length - 1] = 0;
       response.statusCode = misbehaviour === "wrong-status" ? 203 : answer.status;
       response.setHeader("content-length", content.length);
       response.end(content);
-    });
+    };
+    const store = cacheable && misbehaviour !== "cached-nothing";
+    fetchThrough(path, store).then(respond, () => response.destroy());
   });
   const fetchThrough = async (path: string, store: boolean): Promise<Answer> => {
     const answer = cached.get(path) ?? (await get(context.origin.port, path));
