@@ -34,8 +34,11 @@ export interface AccessSummary extends AccessSubject, AccessPeer {
   readonly detail: string;
 }
 
-/** Longest path, authority or id that a line holds, in bytes as escaped; the rest is cut off. */
+/** Longest text of a field as escaped, and of a request id in characters; the rest is cut off. A line fits its batch. */
 const TEXT_BYTES_MAX = 4096;
+const REQUEST_ID_LENGTH_MAX = 256;
+/** "\\u001b" is the longest that a character becomes. */
+const ESCAPE_BYTES_MAX = 6;
 /** Digits, names and punctuation of a line, apart from its fragments and id. */
 const FIXED_BYTES_MAX = 256;
 
@@ -45,6 +48,9 @@ const LINE_START =
 const TIME_START = LINE_START.indexOf("YYYY");
 const BYTES_NAME = Buffer.from(',"bytes":');
 const DURATION_NAME = Buffer.from(',"duration_ms":');
+
+/** Microseconds; a duration that is not finite comes from a broken clock, and must not break the line too. */
+const DURATION_MAX = Number.MAX_SAFE_INTEGER;
 
 const ZERO = 0x30;
 const POINT = 0x2e;
@@ -88,10 +94,10 @@ export class AccessLog {
     bytes: number,
     durationMs: number,
   ): void {
-    const idLength = requestId.length <= TEXT_BYTES_MAX ? requestId.length : TEXT_BYTES_MAX;
+    const idLength = Math.min(requestId.length, REQUEST_ID_LENGTH_MAX);
     const sink = this.#sink;
-    // An escaped character takes six bytes at most.
-    let at = sink.reserve(FIXED_BYTES_MAX + subject.length + peer.length + idLength * 6);
+    const fragmentBytes = subject.length + peer.length + idLength * ESCAPE_BYTES_MAX;
+    let at = sink.reserve(FIXED_BYTES_MAX + fragmentBytes);
     if (at < 0) return;
     const out = sink.bytes;
     this.#renderTime();
@@ -149,10 +155,14 @@ function peerText(peer: AccessPeer): string {
 /** A JSON string of printable ASCII: a line can be neither broken nor made to steer the terminal that shows it. */
 function quote(text: string): string {
   const cut = text.length > TEXT_BYTES_MAX ? text.slice(0, TEXT_BYTES_MAX) : text;
-  const escaped = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/.test(cut)
-    ? cut
-    : cut.replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, escapeUnit);
-  return `"${escaped}"`;
+  if (/^[\x20\x21\x23-\x5b\x5d-\x7e]*$/.test(cut)) return `"${cut}"`;
+  const escaped = escapeText(cut);
+  if (escaped.length <= TEXT_BYTES_MAX) return `"${escaped}"`;
+  return `"${escapeText(cut.slice(0, TEXT_BYTES_MAX / ESCAPE_BYTES_MAX))}"`;
+}
+
+function escapeText(text: string): string {
+  return text.replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, escapeUnit);
 }
 
 function escapeUnit(unit: string): string {
@@ -173,7 +183,7 @@ function writeText(out: Buffer, start: number, text: string, length: number): nu
 
 /** Writes a whole number without making a string. */
 function writeInteger(out: Buffer, start: number, value: number): number {
-  let rest = value > 0 ? Math.floor(value) : 0;
+  let rest = value > 0 ? Math.min(Math.floor(value), Number.MAX_SAFE_INTEGER) : 0;
   let end = start + 1;
   for (let scale = 10; scale <= rest; scale *= 10) end += 1;
   for (let at = end - 1; at >= start; at -= 1) {
@@ -186,7 +196,7 @@ function writeInteger(out: Buffer, start: number, value: number): number {
 
 /** Writes milliseconds with three decimals. */
 function writeMilliseconds(out: Buffer, start: number, durationMs: number): number {
-  const microseconds = durationMs > 0 ? Math.round(durationMs * 1000) : 0;
+  const microseconds = durationMs > 0 ? Math.min(Math.round(durationMs * 1000), DURATION_MAX) : 0;
   const whole = Math.floor(microseconds / 1000);
   const fraction = microseconds - whole * 1000;
   const at = writeInteger(out, start, whole);

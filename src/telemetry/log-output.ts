@@ -9,8 +9,10 @@ import sonicBoom from "sonic-boom";
 const WRITE_BYTES_MAX = 1024 * 1024;
 
 export interface LogOutput {
-  /** Takes over `batch`. False: it was refused, because too much is pending or the output has failed. */
+  /** Copies `batch`. False: it was refused, because too much is pending or the output has failed. */
   write(batch: Buffer): boolean;
+  /** Writes what is pending before it returns, as far as that is possible: for the last words of a process. */
+  flushSync(): void;
   /** Opens the file again after it was renamed. Does nothing where there is no file. */
   reopen(): void;
   /** Writes what is pending and closes, or gives up after `deadlineMs`. */
@@ -63,10 +65,14 @@ class PipeOutput implements LogOutput {
   }
 
   write(batch: Buffer): boolean {
-    if (this.#failed || this.#socket.writableLength + batch.length > this.#pendingBytesMax)
-      return false;
-    this.#socket.write(batch);
+    const pendingBytes = this.#socket.writableLength + batch.length;
+    if (this.#failed || pendingBytes > this.#pendingBytesMax) return false;
+    this.#socket.write(Buffer.from(batch));
     return true;
+  }
+
+  flushSync(): void {
+    // `write` already wrote whatever the pipe had room for, and there is no waiting for a reader.
   }
 
   reopen(): void {
@@ -90,19 +96,20 @@ class PipeOutput implements LogOutput {
 class FileOutput implements LogOutput {
   readonly #out: InstanceType<typeof sonicBoom.SonicBoom>;
   readonly #reopens: boolean;
-  #refused = false;
+  readonly #pendingBytesMax: number;
+  #pendingBytes = 0;
 
   constructor(destination: { fd: number } | { dest: string }, pendingBytesMax: number) {
     this.#reopens = "dest" in destination;
+    this.#pendingBytesMax = pendingBytesMax;
     this.#out = new sonicBoom.SonicBoom({
       ...destination,
       sync: false,
       contentMode: "buffer",
-      maxLength: pendingBytesMax,
       maxWrite: WRITE_BYTES_MAX,
     });
-    this.#out.on("drop", () => {
-      this.#refused = true;
+    this.#out.on("write", (written: number) => {
+      this.#pendingBytes -= written;
     });
     // A full disk, say. What was not written is tried again with the next batch, so a disk that has room again is
     // used again; until then the counter of dropped lines tells.
@@ -110,10 +117,19 @@ class FileOutput implements LogOutput {
   }
 
   write(batch: Buffer): boolean {
-    this.#refused = false;
+    if (this.#pendingBytes + batch.length > this.#pendingBytesMax) return false;
+    this.#pendingBytes += batch.length;
     // In this content mode it takes buffers, which its types do not know.
-    this.#out.write(batch as unknown as string);
-    return !this.#refused;
+    this.#out.write(Buffer.from(batch) as unknown as string);
+    return true;
+  }
+
+  flushSync(): void {
+    try {
+      this.#out.flushSync();
+    } catch {
+      // The disk is full or the file is not open yet. The process is about to end, and this was how it would say so.
+    }
   }
 
   reopen(): void {

@@ -29,7 +29,7 @@ export function createLogger(options: {
       write(line: string): void {
         sink.write(line);
         // A process that is about to die does not reach the end of its batch.
-        if (line.startsWith('{"level":"fatal"')) sink.flush();
+        if (line.startsWith('{"level":"fatal"')) sink.flushSync();
       },
     },
   );

@@ -29,9 +29,9 @@ export type Percentiles = { readonly [Name in (typeof PERCENTILES)[number][0]]: 
 
 /** Bucket of a duration. NaN and negative durations, which only a broken clock gives, count as zero. */
 export function latencyBucket(durationMs: number): number {
-  const scaled = durationMs * TICKS_PER_MS;
+  const scaled = durationMs > 0 ? durationMs * TICKS_PER_MS : 0;
   const ticks = scaled < TICKS_MAX ? scaled | 0 : TICKS_MAX;
-  if (ticks < SUB_BUCKETS) return ticks > 0 ? ticks : 0;
+  if (ticks < SUB_BUCKETS) return ticks;
   const shift = 31 - SUB_BUCKET_BITS - Math.clz32(ticks);
   return shift * SUB_BUCKETS + (ticks >>> shift);
 }

@@ -70,11 +70,16 @@ export class Sink {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     if (this.#used === 0) return;
-    // The output keeps what it takes until it is written, and the batch goes on filling: hence a copy.
-    const batch = Buffer.from(this.bytes.subarray(0, this.#used));
+    const batch = this.bytes.subarray(0, this.#used);
     if (this.#closed || !this.#output.write(batch)) this.#dropped += this.#lines;
     this.#used = 0;
     this.#lines = 0;
+  }
+
+  /** Writes the batch before it returns: for the last words of a process. */
+  flushSync(): void {
+    this.flush();
+    if (!this.#closed) this.#output.flushSync();
   }
 
   /** Opens the file again after it was renamed (log rotation). Pipes and standard output stay as they are. */
