@@ -12,3 +12,8 @@ export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
 };
+
+/** Milliseconds since this process was started, module loading included: what start-up cost. */
+export function sinceProcessStartMs(): number {
+  return process.uptime() * 1000;
+}

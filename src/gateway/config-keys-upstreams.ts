@@ -45,9 +45,9 @@ const TARGETS: readonly ConfigKey[] = [
   {
     key: "upstreams.<name>.balance",
     form: form.oneOf("round-robin", "least-conn", "p2c-ewma", "hash", "adaptive"),
-    default: "round-robin",
+    default: "p2c-ewma",
     about: "How a target is chosen.",
-    reason: "The only policy that this version has.",
+    reason: "The better of two by latency and load: copes with unequal targets without tuning.",
   },
   {
     key: "upstreams.<name>.protocol",
@@ -99,6 +99,14 @@ const POOL: readonly ConfigKey[] = [
     reason: "Below the 5 s of Node's own server, which must not be the first to close.",
     outcome: "close",
   },
+  {
+    key: "upstreams.<name>.pool.maxAge",
+    form: form.DURATION_OR_OFF,
+    default: "10m",
+    about: "Age at which a connection is replaced once it is unused.",
+    reason: "Changes of DNS, and new instances behind a balancer, take effect.",
+    outcome: "close",
+  },
 ];
 
 const TIMEOUTS: readonly ConfigKey[] = [
@@ -148,7 +156,7 @@ const FAILURES: readonly ConfigKey[] = [
     key: "upstreams.<name>.retry.when[]",
     form: form.integerOr(form.integer(500, 599), "connect", "reset"),
     default: "connect, reset",
-    about: "What is tried again: connect, reset, or a status from 500 to 599.",
+    about: "What is tried again: connect, reset, a status.",
     reason: "An answer, even a bad one, is an answer.",
   },
   {
@@ -176,14 +184,14 @@ const FAILURES: readonly ConfigKey[] = [
     key: "upstreams.<name>.health.eject.after",
     form: form.integer(1, 1000),
     default: 5,
-    about: "Failures in a row that take a target out.",
+    about: "Failures in a row that take a target out, while at most half of the targets are.",
     reason: "One failure is chance.",
   },
   {
     key: "upstreams.<name>.health.eject.for",
     form: form.DURATION,
     default: "30s",
-    about: "How long it stays out.",
+    about: "How long it stays out; longer each time in a row.",
     reason: "A restart takes less.",
   },
   {

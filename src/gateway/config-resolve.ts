@@ -64,20 +64,21 @@ function resolveUpstream(
   name: string,
   written: string | EdgelaneUpstream,
 ): resolved.UpstreamConfig {
-  const upstream = typeof written === "string" ? { targets: [written] } : written;
-  const { pool = {}, timeout = {}, retry = {} } = upstream;
+  const upstream: EdgelaneUpstream = typeof written === "string" ? { targets: [written] } : written;
+  const { pool = {}, timeout = {}, retry = {}, health = {} } = upstream;
+  const { eject = {} } = health;
   const key = "upstreams.<name>";
   return {
     name,
     targets: present(upstream.targets).map(resolveTarget),
-    balance: word(`${key}.balance`, upstream.balance),
-    protocol: word(`${key}.protocol`, upstream.protocol),
+    balance: resolveBalance(word(`${key}.balance`, upstream.balance)),
     host: resolveHost(text(`${key}.host`, upstream.host)),
     pool: {
       connectionsMax: number(`${key}.pool.connections`, pool.connections),
       queueMax: number(`${key}.pool.queue`, pool.queue),
       queueTimeoutMs: duration(`${key}.pool.queueTimeout`, pool.queueTimeout),
       keepAliveMs: duration(`${key}.pool.keepAlive`, pool.keepAlive),
+      ageMaxMs: duration(`${key}.pool.maxAge`, pool.maxAge),
     },
     timeout: {
       connectMs: duration(`${key}.timeout.connect`, timeout.connect),
@@ -87,8 +88,11 @@ function resolveUpstream(
     },
     retry: {
       attemptsMax: number(`${key}.retry.attempts`, retry.attempts),
-      when: present(retry.when ?? defaultWhen()),
       budgetRatio: share(`${key}.retry.budget`, retry.budget),
+    },
+    eject: {
+      after: number(`${key}.health.eject.after`, eject.after),
+      forMs: duration(`${key}.health.eject.for`, eject.for),
     },
   };
 }
@@ -103,6 +107,11 @@ function resolveTarget(target: EdgelaneUpstream["targets"][number]): resolved.Ta
     weight: number("upstreams.<name>.targets[].weight", weight),
     backup: backup ?? defaultOf("upstreams.<name>.targets[].backup") === true,
   };
+}
+
+/** The policies that config-unavailable.ts warns about are stood in for. */
+function resolveBalance(balance: resolved.BalancePolicy): resolved.BalancePolicy {
+  return balance === "hash" || balance === "adaptive" ? "p2c-ewma" : balance;
 }
 
 function resolveHost(host: string): resolved.HostPolicy {
@@ -209,10 +218,6 @@ function text(key: string, written: string | undefined): string {
 /** A default that is one of a few words; the table's form makes sure that it is. */
 function word<T extends string>(key: string, written: T | undefined): T {
   return written ?? (defaultOf(key) as T);
-}
-
-function defaultWhen(): readonly resolved.RetryReason[] {
-  return text("upstreams.<name>.retry.when[]", undefined).split(", ") as resolved.RetryReason[];
 }
 
 function number(key: string, written: number | undefined): number {

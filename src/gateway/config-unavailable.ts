@@ -76,9 +76,9 @@ export const UNAVAILABLE: readonly UnavailableKey[] = [
   },
   {
     key: "upstreams.<name>.balance",
-    applies: (value) => value !== "round-robin",
+    applies: (value) => value === "hash" || value === "adaptive",
     effect: "warning",
-    consequence: "other policies; targets take turns by weight",
+    consequence: "this policy; p2c-ewma is used",
   },
   {
     key: "upstreams.<name>.protocol",
@@ -87,9 +87,20 @@ export const UNAVAILABLE: readonly UnavailableKey[] = [
     consequence: "HTTP/2 to origins; HTTP/1.1 is used",
   },
   {
-    key: "upstreams.<name>.health",
+    key: "upstreams.<name>.retry.when",
+    applies: (value) => !isStandardRetry(value),
     effect: "warning",
-    consequence: "health checks; every target is taken to be up",
+    consequence: "other retries than on connect and reset",
+  },
+  {
+    key: "upstreams.<name>.health.path",
+    effect: "warning",
+    consequence: "active health checks; targets are ejected by the requests that fail",
+  },
+  {
+    key: "upstreams.<name>.health.every",
+    effect: "warning",
+    consequence: "active health checks",
   },
   {
     key: "upstreams.<name>.breaker",
@@ -110,7 +121,8 @@ export const MISSING_FEATURES: readonly string[] = [
   "validation",
   "compression",
   "tracing",
-  "health checks",
+  "active health checks",
+  "circuit breakers",
   "more than one worker",
 ];
 
@@ -129,6 +141,12 @@ export function checkAvailable(value: unknown, problems: ProblemList): void {
 
 function asksForTls(value: unknown): boolean {
   return typeof value === "string" && parseAddress(value)?.secure === true;
+}
+
+function isStandardRetry(value: unknown): boolean {
+  const standard = ["connect", "reset"];
+  if (!Array.isArray(value)) return false;
+  return value.length === standard.length && standard.every((reason) => value.includes(reason));
 }
 
 interface Found {

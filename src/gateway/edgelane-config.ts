@@ -44,7 +44,13 @@ export interface EdgelaneUpstream {
   protocol?: "h1" | "h2";
   /** "preserve", "target" or a host name. */
   host?: string;
-  pool?: { connections?: number; queue?: number; queueTimeout?: Duration; keepAlive?: Duration };
+  pool?: {
+    connections?: number;
+    queue?: number;
+    queueTimeout?: Duration;
+    keepAlive?: Duration;
+    maxAge?: Duration | "off";
+  };
   timeout?: {
     connect?: Duration;
     headers?: Duration;

@@ -26,7 +26,6 @@ export interface TargetConfig {
 }
 
 export type BalancePolicy = "round-robin" | "least-conn" | "p2c-ewma" | "hash" | "adaptive";
-export type RetryReason = "connect" | "reset" | number;
 
 /** What Host the origin sees: the client's, the target's own, or a fixed one. */
 export type HostPolicy =
@@ -38,7 +37,6 @@ export interface UpstreamConfig {
   readonly name: string;
   readonly targets: readonly TargetConfig[];
   readonly balance: BalancePolicy;
-  readonly protocol: "h1" | "h2";
   readonly host: HostPolicy;
   readonly pool: {
     /** Per target. */
@@ -47,6 +45,8 @@ export interface UpstreamConfig {
     readonly queueMax: number;
     readonly queueTimeoutMs: number;
     readonly keepAliveMs: number;
+    /** Age at which an unused connection is replaced; 0 is never. */
+    readonly ageMaxMs: number;
   };
   readonly timeout: {
     readonly connectMs: number;
@@ -59,9 +59,13 @@ export interface UpstreamConfig {
   readonly retry: {
     /** Tries in all, the first one included: 1 never retries. */
     readonly attemptsMax: number;
-    readonly when: readonly RetryReason[];
     /** Share of requests that may be retries, 0 to 1. */
     readonly budgetRatio: number;
+  };
+  readonly eject: {
+    /** Failures in a row. */
+    readonly after: number;
+    readonly forMs: number;
   };
 }
 

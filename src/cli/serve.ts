@@ -1,0 +1,32 @@
+// Owns `edgelane serve`: the gateway from a config file.
+
+import { loadConfig } from "../gateway/config.ts";
+import type { GatewayConfig } from "../gateway/gateway-config.ts";
+import { requireConfigFile } from "./config-file.ts";
+import { usageError } from "./exit-code.ts";
+import type { ExitCode } from "./exit-code.ts";
+import { describeModuleError } from "./module-error.ts";
+import { serveUntilSignal, withAddresses } from "./serving.ts";
+import type { Invocation } from "./verbs.ts";
+
+export async function run(invocation: Invocation): Promise<ExitCode> {
+  const { options, terminal } = invocation;
+  const file = options.get("config") ?? (await requireConfigFile());
+  const { environment } = terminal;
+  const loaded = await describeModuleError(file, loadConfig(file, { environment }));
+  const config = withWorkers(withAddresses(loaded, options), options.get("workers"));
+  return serveUntilSignal(config, invocation, {
+    links: () => [],
+    hints: [],
+    close: () => Promise.resolve(),
+  });
+}
+
+function withWorkers(config: GatewayConfig, workers: string | undefined): GatewayConfig {
+  if (workers === undefined || workers === "1") return config;
+  if (workers !== "auto" && !/^[1-9]\d{0,2}$/.test(workers)) {
+    throw usageError(`--workers: expected a number or auto, not "${workers}"`);
+  }
+  const warning = "--workers: not available in this version: more than one worker; one serves";
+  return { ...config, warnings: [...config.warnings, warning] };
+}

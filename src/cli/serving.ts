@@ -1,0 +1,118 @@
+// Owns a gateway's life in a process of its own: start, banner, signals, end. The first SIGTERM or SIGINT finishes what
+// is under way and ends with 0; a second one, or a deadline that nothing keeps, ends at once with 1.
+
+import { sinceProcessStartMs, systemClock } from "../clock.ts";
+import { bannerJson, bannerText } from "../gateway/banner.ts";
+import type { StartUp } from "../gateway/banner.ts";
+import { createGateway } from "../gateway/gateway.ts";
+import type { Gateway } from "../gateway/gateway.ts";
+import type { GatewayConfig, ListenAddress } from "../gateway/gateway-config.ts";
+import { isLoopback, parseAddress } from "../gateway/listen-address.ts";
+import { packageVersion } from "../gateway/package-version.ts";
+import { EXIT, usageError } from "./exit-code.ts";
+import type { ExitCode } from "./exit-code.ts";
+import type { Invocation } from "./verbs.ts";
+
+/** Past the grace, closing itself may take this long before the process ends regardless. */
+const CLOSE_MARGIN_MS = 3000;
+
+export interface Extras {
+  links(url: string): StartUp["links"];
+  readonly hints: readonly string[];
+  /** What runs beside the gateway, and ends after it. */
+  close(): Promise<void>;
+}
+
+/** Serves until a signal ends it. Rejects when it cannot start, with nothing left open. */
+export async function serveUntilSignal(
+  config: GatewayConfig,
+  { options, terminal }: Invocation,
+  extras: Extras,
+): Promise<ExitCode> {
+  const gateway = createGateway(config);
+  // Before listening: a signal in mid-start ends the process like any other.
+  const ended = untilSignal();
+  const bound = await gateway.listen().catch(async (error: unknown) => {
+    await gateway.close({ graceMs: 0 });
+    await extras.close();
+    throw error;
+  });
+  const start: StartUp = {
+    version: packageVersion(),
+    elapsedMs: sinceProcessStartMs(),
+    config,
+    urls: bound.urls,
+    adminUrl: bound.adminUrl,
+    engine: gateway.engine,
+    links: extras.links(bound.urls[0] ?? ""),
+    hints: extras.hints,
+  };
+  const banner = terminal.interactive && !options.has("json");
+  terminal.print(
+    banner ? bannerText(start, terminal.style) : bannerJson(start, systemClock.nowMs()),
+  );
+  await ended;
+  return finish(gateway, config.shutdownGraceMs, extras);
+}
+
+/** The config with --listen and --admin in place of its own addresses. */
+export function withAddresses(
+  config: GatewayConfig,
+  options: ReadonlyMap<string, string>,
+): GatewayConfig {
+  const listen = options.get("listen");
+  const admin = options.get("admin");
+  return {
+    ...config,
+    listen: listen === undefined ? config.listen : [readAddress("--listen", listen)],
+    admin: admin === undefined ? config.admin : adminConfig(config, admin),
+  };
+}
+
+function adminConfig(config: GatewayConfig, text: string): GatewayConfig["admin"] {
+  if (text === "off") return null;
+  const address = readAddress("--admin", text);
+  const token = config.admin?.token ?? null;
+  if (!isLoopback(address) && token === null) {
+    throw usageError("--admin: any address but loopback needs admin.token in the config");
+  }
+  return { address, token };
+}
+
+function readAddress(option: string, text: string): ListenAddress {
+  const parsed = parseAddress(text);
+  if (parsed === null) {
+    const port = /^\d+$/.test(text) ? `:${text}` : null;
+    throw usageError(
+      `${option}: "${text}" is not an address such as :8080 or 127.0.0.1:8080`,
+      port,
+    );
+  }
+  if (parsed.secure) throw usageError(`${option}: TLS listeners are not available in this version`);
+  return parsed.address;
+}
+
+/** Resolves at the first signal; from then on, another one ends the process. */
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const onSignal = (): void => {
+      process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
+      process.on("SIGTERM", endNow).on("SIGINT", endNow);
+      resolve();
+    };
+    process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  });
+}
+
+function endNow(): void {
+  process.exit(EXIT.failed);
+}
+
+async function finish(gateway: Gateway, graceMs: number, extras: Extras): Promise<ExitCode> {
+  const deadline = setTimeout(endNow, graceMs + CLOSE_MARGIN_MS);
+  deadline.unref();
+  await gateway.close({ graceMs });
+  await extras.close();
+  clearTimeout(deadline);
+  return EXIT.ok;
+}

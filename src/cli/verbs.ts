@@ -1,0 +1,161 @@
+// Owns the one table of verbs: usage, options and what each does. Help, completion, suggestions and dispatch are made
+// from it. A verb's code is loaded only when it runs.
+
+import type { ExitCode } from "./exit-code.ts";
+import type { Terminal } from "./terminal.ts";
+
+export interface Option {
+  readonly name: string;
+  readonly short?: string;
+  /** What follows it, as help writes it; a switch has none. */
+  readonly value?: string;
+  readonly about: string;
+  /** Understood, but this version does not have it. */
+  readonly unavailable?: true;
+}
+
+export interface Invocation {
+  /** What is not an option. */
+  readonly operands: readonly string[];
+  /** Given options by name; "" for a switch. */
+  readonly options: ReadonlyMap<string, string>;
+  readonly terminal: Terminal;
+}
+
+export type Run = (invocation: Invocation) => ExitCode | Promise<ExitCode>;
+
+export interface Verb {
+  /** "" is what runs without a verb. */
+  readonly name: string;
+  /** What follows the verb. */
+  readonly usage: string;
+  readonly about: string;
+  /** Further lines of its help. */
+  readonly details: readonly string[];
+  readonly operandsMax: number;
+  readonly options: readonly Option[];
+  /** null: the verb is understood, but this version does not have it. */
+  readonly load: (() => Promise<Run>) | null;
+}
+
+const JSON_OPTION: Option = { name: "json", about: "print JSON" };
+const LISTEN: Option = {
+  name: "listen",
+  value: "ADDR",
+  about: "public address, instead of the config's",
+};
+const ADMIN: Option = {
+  name: "admin",
+  value: "ADDR|off",
+  about: "admin address, instead of the config's",
+};
+
+export const GLOBAL_OPTIONS: readonly Option[] = [
+  { name: "help", short: "h", about: "show help" },
+  { name: "version", short: "V", about: "show the version" },
+];
+
+const SERVING: readonly Verb[] = [
+  {
+    name: "",
+    usage: "[URL]",
+    about: "proxy and cache http://localhost:8080 -> URL; without one, a built-in demo origin",
+    details: ["Needs no config file. Listens on loopback unless --listen says otherwise."],
+    operandsMax: 1,
+    options: [LISTEN, ADMIN, JSON_OPTION],
+    load: async () => (await import("./quick-start.ts")).run,
+  },
+  {
+    name: "serve",
+    usage: "[-c FILE] [--watch] [--workers N|auto] [--listen ADDR] [--admin ADDR|off]",
+    about: "run the gateway from a config file",
+    details: [
+      "Without -c: edgelane.yaml, .yml, .json, .ts, .js or .mjs of this directory.",
+      "SIGTERM and SIGINT finish what is under way and exit 0; a second one exits at once.",
+    ],
+    operandsMax: 0,
+    options: [
+      { name: "config", short: "c", value: "FILE", about: "the config file" },
+      { name: "watch", about: "reload when the file changes", unavailable: true },
+      { name: "workers", value: "N|auto", about: "threads that serve" },
+      LISTEN,
+      ADMIN,
+      JSON_OPTION,
+    ],
+    load: async () => (await import("./serve.ts")).run,
+  },
+];
+
+const CONFIG: readonly Verb[] = [
+  {
+    name: "init",
+    usage: "[--yes]",
+    about: "write a commented edgelane.yaml",
+    details: ["Never overwrites a file."],
+    operandsMax: 0,
+    options: [{ name: "yes", short: "y", about: "ask nothing" }],
+    load: async () => (await import("./init.ts")).run,
+  },
+  {
+    name: "check",
+    usage: "[FILE] [--json]",
+    about: "all errors of a config in one pass, file:line:col, with a suggestion",
+    details: ["Exits 1 when there is an error; warnings alone do not fail it."],
+    operandsMax: 1,
+    options: [JSON_OPTION],
+    load: async () => (await import("./check.ts")).run,
+  },
+  {
+    name: "schema",
+    usage: "",
+    about: "print the JSON Schema of the config, for editors",
+    details: [],
+    operandsMax: 0,
+    options: [JSON_OPTION],
+    load: async () => (await import("./schema.ts")).run,
+  },
+];
+
+const SMALL: readonly Verb[] = [
+  {
+    name: "version",
+    usage: "",
+    about: "print the versions of edgelane and of what it runs on",
+    details: [],
+    operandsMax: 0,
+    options: [JSON_OPTION],
+    load: async () => (await import("./version.ts")).run,
+  },
+  {
+    name: "completion",
+    usage: "SHELL",
+    about: "print a completion script for bash, zsh or fish",
+    details: ["bash: source <(edgelane completion bash)"],
+    operandsMax: 1,
+    options: [],
+    load: async () => (await import("./completion.ts")).run,
+  },
+];
+
+/** Understood, so that a slip is told from what is yet to come. */
+const UNAVAILABLE: readonly Verb[] = [
+  unavailable(
+    "explain",
+    "METHOD URL [-H 'k: v'] [--live]",
+    "which route, cache key, rule and target",
+  ),
+  unavailable("diff", "[FILE]", "the running config against a file"),
+  unavailable("reload", "", "read the config again"),
+  unavailable("drain", "TARGET", "send a target no more requests"),
+  unavailable("undrain", "TARGET", "send a target requests again"),
+  unavailable("purge", "URL | --tag T | --prefix P | --all [--soft]", "remove stored responses"),
+  unavailable("top", "", "what is going on, live"),
+  unavailable("tail", "[--errors] [--route R]", "requests as they end"),
+  unavailable("bench", "[--quick] [--json FILE]", "measure this machine"),
+];
+
+export const VERBS: readonly Verb[] = [...SERVING, ...CONFIG, ...SMALL, ...UNAVAILABLE];
+
+function unavailable(name: string, usage: string, about: string): Verb {
+  return { name, usage, about, details: [], operandsMax: 99, options: [], load: null };
+}
