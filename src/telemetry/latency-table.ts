@@ -25,7 +25,7 @@ const STATUS_CODES = [
 ] as const;
 
 /** Any other code counts by its class, so that an origin that invents codes cannot invent series. */
-const STATUS_LABELS = [
+export const STATUS_LABELS = [
   ...STATUS_CODES.map(String),
   "1xx",
   "2xx",

@@ -1,7 +1,7 @@
 // Owns the one table of metrics: name, type, help, labels, and where the values come from. The scrape, docs/metrics.md
 // and the tests read it. Knows no HTTP and no prom-client.
 
-import type { GatewayReadings } from "./readings.ts";
+import type { GatewayReadings, TargetReading } from "./readings.ts";
 
 /** Counters that code adds to directly: `metrics.add(CACHE_HITS, 1)`. An index into one row of cells. */
 export const CACHE_HITS = 0;
@@ -54,13 +54,13 @@ export const LATENCY_METRICS = [
   {
     name: "gateway_upstream_requests_total",
     type: "counter",
-    help: "Attempts at origin servers that got a response head, by upstream and status received.",
+    help: "Requests that an upstream answered, by the status received.",
     labels: ["upstream", "status"],
   },
   {
     name: "gateway_upstream_request_duration_seconds",
     type: "histogram",
-    help: "Time from an attempt's start to the end of the origin server's response.",
+    help: "Time from asking an upstream to the end of its response.",
     labels: ["upstream", "status"],
   },
 ] as const;
@@ -154,21 +154,38 @@ export const METRICS: readonly MetricRow[] = [
   {
     name: "gateway_upstream_failures_total",
     type: "counter",
-    help: "Attempts at origin servers that failed, by upstream and reason code.",
+    help: "Requests that an upstream failed, all retries included, by reason code.",
     labels: ["upstream", "reason"],
     read: (from) => from.upstreamFailures,
   },
-  target(
-    "gateway_upstream_healthy",
-    "1 while the target is chosen for requests, 0 while it is ejected.",
-    (of) => (of.healthy ? 1 : 0),
+  target("healthy", "gauge", "1 while the target may be chosen, 0 while it is ejected.", (of) =>
+    of.ejected ? 0 : 1,
   ),
-  target("gateway_upstream_connections", "Connections to the target now.", (of) => of.connections),
-  target("gateway_upstream_active", "Requests under way at the target now.", (of) => of.active),
+  target("in_flight", "gauge", "Requests under way at the target now.", (of) => of.inFlight),
   target(
-    "gateway_upstream_queued",
+    "queued",
+    "gauge",
     "Requests waiting for a connection to the target now.",
     (of) => of.queued,
+  ),
+  target("connections", "gauge", "Connections to the target now.", (of) => of.connectionsOpen),
+  target(
+    "connections_opened_total",
+    "counter",
+    "Connections opened to the target.",
+    (of) => of.connectionsOpened,
+  ),
+  target(
+    "connections_reused_total",
+    "counter",
+    "Attempts on a connection to the target that had served before.",
+    (of) => of.reused,
+  ),
+  target(
+    "retries_total",
+    "counter",
+    "Attempts at the target beyond a request's first.",
+    (of) => of.retries,
   ),
   {
     name: "gateway_buffers_in_use",
@@ -257,13 +274,14 @@ function level(name: MetricRow["name"], index: Cell, help: string): MetricRow {
 }
 
 function target(
-  name: MetricRow["name"],
+  name: string,
+  type: MetricRow["type"],
   help: string,
-  read: (target: GatewayReadings["targets"][number]) => number,
+  read: (target: TargetReading) => number,
 ): MetricRow {
   return {
-    name,
-    type: "gauge",
+    name: `gateway_upstream_${name}`,
+    type,
     help,
     labels: ["upstream", "target"],
     read: (from) => from.targets.map((of) => [[of.upstream, of.target], read(of)]),

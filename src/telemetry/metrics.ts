@@ -129,12 +129,12 @@ export class Metrics {
     return row;
   }
 
-  /** Counts an attempt at an origin server that got a response head. */
+  /** Counts a request that an upstream answered. */
   recordUpstream(row: number, status: number, durationMs: number): void {
     this.upstreams.record(row, status, durationMs);
   }
 
-  /** Counts an attempt at an origin server that failed. */
+  /** Counts a request that an upstream failed, all its retries included. */
   failUpstream(row: number, reason: ReasonCode): void {
     let counts = this.#upstreamFailures.get(row);
     if (counts === undefined) {

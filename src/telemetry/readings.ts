@@ -16,15 +16,27 @@ export interface ConnectionReading {
   readonly idle: number;
 }
 
-/** One origin target of one upstream. */
+/** One origin target of one upstream, as its cluster reports it. */
 export interface TargetReading {
   readonly upstream: string;
   /** "host:port". */
   readonly target: string;
-  readonly healthy: boolean;
-  readonly connections: number;
-  readonly active: number;
+  readonly weight: number;
+  readonly backup: boolean;
+  /** Not chosen for the time being, because it failed too often. */
+  readonly ejected: boolean;
+  /** Requests for which an attempt was started. */
+  readonly requests: number;
+  /** Attempts beyond a request's first. */
+  readonly retries: number;
+  readonly inFlight: number;
   readonly queued: number;
+  readonly connectionsOpened: number;
+  readonly connectionsOpen: number;
+  /** Attempts that went to a connection which had served before. */
+  readonly reused: number;
+  /** Moving average that follows peaks at once. */
+  readonly latencyMs: number;
 }
 
 /** The request-buffer pool. */
