@@ -59,6 +59,7 @@ export class PooledAttempt implements Attempt, ConnectionAware, Dispatcher.Dispa
   /** The listener hears nothing more; undici may still hold the connection. */
   #silent = false;
   #resumeScheduled = false;
+  #paused = false;
   /** Last sign of life, on the host's coarse clock. */
   #lastMs: number;
   #bytesRead = 0;
@@ -96,6 +97,7 @@ export class PooledAttempt implements Attempt, ConnectionAware, Dispatcher.Dispa
 
   resumeNow(): void {
     this.#resumeScheduled = false;
+    this.#paused = false;
     if (!this.#silent) this.#controller?.resume();
   }
 
@@ -130,7 +132,7 @@ export class PooledAttempt implements Attempt, ConnectionAware, Dispatcher.Dispa
     } else if (this.#phase === WAITING) {
       if (headersMs > 0 && sinceMs >= headersMs) this.#expire(headersExpired());
     } else if (this.#phase === READING && idleMs > 0) {
-      if (this.#originMoves()) this.#lastMs = nowMs;
+      if (this.#paused && this.#originMoves()) this.#lastMs = nowMs;
       else if (sinceMs >= idleMs) this.#expire(contentExpired());
     }
   }
@@ -189,7 +191,10 @@ export class PooledAttempt implements Attempt, ConnectionAware, Dispatcher.Dispa
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#silent) return;
     this.#lastMs = this.#host.nowMs;
-    if (!this.#listener.data(chunk)) controller.pause();
+    if (this.#listener.data(chunk) || this.#silent) return;
+    this.#paused = true;
+    this.#bytesRead = this.connection?.socket?.bytesRead ?? 0;
+    controller.pause();
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
@@ -228,7 +233,7 @@ export class PooledAttempt implements Attempt, ConnectionAware, Dispatcher.Dispa
     return new GatewayError("client_closed", "content broken off", { cause });
   }
 
-  /** The socket got bytes since the last look, or would if we read them. */
+  /** Behind a pause: the socket got bytes since the last look, or would if we read them. */
   #originMoves(): boolean {
     const socket = this.connection?.socket;
     if (!socket) return false;

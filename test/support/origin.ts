@@ -8,6 +8,7 @@
 //   origin.url          "http://127.0.0.1:PORT"
 //   origin.accepted     connections accepted so far        origin.open    of them still open now
 //   origin.heads        every request head that was read with readHead, in order
+//   await origin.acceptedAtLeast(n), origin.headsAtLeast(n)
 //   await origin.idle() resolves when no connection is open (rejects after 5 s)
 //   await origin.close() destroys what is open, stops listening; rethrows the first error of a script
 //
@@ -111,6 +112,14 @@ export class TestOrigin {
     }
   }
 
+  /** Resolves when `count` request heads have been read. */
+  async headsAtLeast(count: number, timeoutMs = 5000): Promise<void> {
+    while (this.heads.length < count) {
+      const change = new Promise<void>((resolve) => this.#waiters.push(resolve));
+      await within(change, timeoutMs, `request ${count} at the origin`);
+    }
+  }
+
   /** Stops listening; open connections stay. */
   stopListening(): Promise<void> {
     return new Promise((resolve) => {
@@ -129,7 +138,10 @@ export class TestOrigin {
   }
 
   #accept(socket: Socket): void {
-    const connection = new OriginConnection(socket, this.accepted, this.heads);
+    const connection = new OriginConnection(socket, this.accepted, (head) => {
+      this.heads.push(head);
+      this.#notify();
+    });
     this.accepted += 1;
     this.connections.push(connection);
     this.#open.add(connection);
@@ -166,14 +178,14 @@ export class OriginConnection {
   receivedBytes = 0;
   /** The peer sent FIN. */
   halfClosed = false;
-  readonly #heads: string[];
+  readonly #onHead: (head: string) => void;
   #buffer: Buffer = Buffer.alloc(0);
   #wake: (() => void) | null = null;
 
-  constructor(socket: Socket, index: number, heads: string[]) {
+  constructor(socket: Socket, index: number, onHead: (head: string) => void) {
     this.socket = socket;
     this.index = index;
-    this.#heads = heads;
+    this.#onHead = onHead;
     this.closed = new Promise((resolve) => {
       socket.once("close", () => {
         this.#wakeUp();
@@ -202,7 +214,7 @@ export class OriginConnection {
       end = this.#buffer.indexOf("\r\n\r\n");
     }
     const head = this.#take(end + 4).toString("latin1");
-    this.#heads.push(head);
+    this.#onHead(head);
     return head;
   }
 

@@ -2,7 +2,7 @@
 
 import type { GatewayError } from "../../src/http/errors.ts";
 import type { FieldLines, ResponseHead } from "../../src/http/message.ts";
-import { systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import type { OriginHandler, OriginRequest } from "../../src/upstream/attempt.ts";
 import { CLUSTER_DEFAULTS, Cluster, type ClusterConfig } from "../../src/upstream/cluster.ts";
 import { within } from "../support/within.ts";
@@ -82,6 +82,23 @@ export class Recorder implements OriginHandler {
   }
 }
 
+/** Time that stands still until a test moves it. */
+export class ManualClock implements Clock {
+  #ms = 1_000_000;
+
+  nowMs(): number {
+    return this.#ms;
+  }
+
+  monotonicMs(): number {
+    return this.#ms;
+  }
+
+  advance(ms: number): void {
+    this.#ms += ms;
+  }
+}
+
 type Overrides = {
   [Part in keyof ClusterConfig]?: Partial<ClusterConfig[Part]> | ClusterConfig[Part];
 };
@@ -90,7 +107,7 @@ type Overrides = {
 export function clusterOf(
   urls: string | readonly string[],
   overrides: Overrides = {},
-  clock = systemClock,
+  clock: Clock = systemClock,
 ): Cluster {
   const config: Record<string, unknown> = {
     ...CLUSTER_DEFAULTS,
@@ -138,4 +155,17 @@ export async function exchange(
   cluster.forward(request, recorder);
   await within(recorder.ended, 10_000, `the end of ${request.method} ${request.path}`);
   return recorder;
+}
+
+/** Resolves when nothing runs or waits in the cluster and every connection to its targets is closed. */
+export async function settled(cluster: Cluster, timeoutMs = 5000): Promise<void> {
+  const untilMs = performance.now() + timeoutMs;
+  for (;;) {
+    const busy = cluster
+      .targets()
+      .filter((target) => target.inFlight + target.queued + target.connectionsOpen > 0);
+    if (busy.length === 0) return;
+    if (performance.now() > untilMs) throw new Error(`still busy: ${JSON.stringify(busy)}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
