@@ -23,6 +23,8 @@ export interface FetchExchangeParts {
   readonly id: string;
   readonly outcome: Outcome;
   readonly date: () => string;
+  /** Called once, when the exchange has ended. */
+  readonly finished?: (exchange: FetchExchange) => void;
 }
 
 /** Content that may wait for the reader of the Response before `write` returns false. */
@@ -45,6 +47,7 @@ export class FetchExchange implements Exchange {
   readonly response: Promise<Response>;
   readonly #resolve: (response: Response) => void;
   readonly #date: () => string;
+  readonly #finished: ((exchange: FetchExchange) => void) | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
   #hasContent = false;
 
@@ -56,6 +59,7 @@ export class FetchExchange implements Exchange {
     this.id = parts.id;
     this.outcome = parts.outcome;
     this.#date = parts.date;
+    this.#finished = parts.finished;
     const { promise, resolve } = Promise.withResolvers<Response>();
     this.response = promise;
     this.#resolve = resolve;
@@ -138,6 +142,7 @@ export class FetchExchange implements Exchange {
     this.ended = true;
     this.onAbort = null;
     this.onDrain = null;
+    this.#finished?.(this);
   }
 }
 

@@ -1,7 +1,13 @@
 // Owns which field lines go on to the origin server, and which come back: hop-by-hop fields, Via, Forwarded,
 // X-Forwarded-*, X-Request-Id (RFC 9110 section 7, RFC 7239). Pure: knows no sockets and no clusters.
 
-import { acceptsTrailers, fieldValues, getField, hasField, withoutHopByHop } from "../http/fields.ts";
+import {
+  acceptsTrailers,
+  fieldValues,
+  getField,
+  hasField,
+  withoutHopByHop,
+} from "../http/fields.ts";
 import type { ClientAddress, FieldLines, RequestHead } from "../http/message.ts";
 
 /** What this gateway is called in Via and Forwarded. */

@@ -1,10 +1,7 @@
 // Owns everything that is built from one validated config: clusters, routes and the app that routes to them. It is
 // swapped as a whole; what it holds is retired when it is idle. Knows no sockets.
 
-import {
-  METHOD_GET,
-  METHOD_HEAD,
-} from "../../assembly/layout.ts";
+import { METHOD_GET, METHOD_HEAD } from "../../assembly/layout.ts";
 import type { Clock } from "../clock.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { Cluster, CLUSTER_DEFAULTS, type ClusterConfig } from "../upstream/cluster.ts";
@@ -63,8 +60,15 @@ function clusterConfig(upstream: UpstreamConfig, drainMs: number): ClusterConfig
   return {
     ...CLUSTER_DEFAULTS,
     name: upstream.name,
-    targets: upstream.targets.map(({ origin, weight, backup }) => ({ url: origin, weight, backup })),
-    balance: upstream.balance === "adaptive" || upstream.balance === "hash" ? CLUSTER_DEFAULTS.balance : upstream.balance,
+    targets: upstream.targets.map(({ origin, weight, backup }) => ({
+      url: origin,
+      weight,
+      backup,
+    })),
+    balance:
+      upstream.balance === "adaptive" || upstream.balance === "hash"
+        ? CLUSTER_DEFAULTS.balance
+        : upstream.balance,
     pool: {
       ...CLUSTER_DEFAULTS.pool,
       connections: pool.connectionsMax,

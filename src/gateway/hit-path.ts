@@ -159,7 +159,12 @@ export class HitPath implements RawFields {
     if (pending) stored.detach();
     const rules = stored.rules;
     const durationMs = clock.monotonicMs() - startedMs;
-    metrics.record(this.#isHead ? rules.headRow : rules.getRow, stored.status, durationMs, this.#bytes);
+    metrics.record(
+      this.#isHead ? rules.headRow : rules.getRow,
+      stored.status,
+      durationMs,
+      this.#bytes,
+    );
     countHit();
     if (accessLog === null) return;
     accessLog.writeHit(

@@ -1,15 +1,18 @@
 // Owns the way of an exchange that was no plain hit: cache, collapsed forwarding, origin server, client (RFC 9110
 // section 7, RFC 9111 section 4). Composes the cache, the clusters and the wire, which do not know each other.
 
-import type { Cache, FillReader, FillTicket, Forward, Found } from "../cache/cache.ts";
+import type { Answer, Cache, FillReader, FillTicket, Forward } from "../cache/cache.ts";
+import type { Fill } from "../cache/collapse.ts";
 import { type CacheKey, keyOfTarget } from "../cache/key.ts";
 import type { Clock } from "../clock.ts";
 import type { Core } from "../core/core.ts";
 import { GatewayError } from "../http/errors.ts";
-import type { ClientAddress, Exchange, FieldLines, ResponseHead } from "../http/message.ts";
+import type { Exchange, FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { type Forwarder, type GatewayIdentity, isLoop, originFields } from "./forwarding.ts";
-import { ObservedOrigin } from "./observed-origin.ts";
+import type { OriginRequest } from "../upstream/attempt.ts";
+import { type GatewayIdentity, isLoop, originFields } from "./forwarding.ts";
+import type { HostPolicy } from "./gateway-config.ts";
+import { OriginHop } from "./origin-hop.ts";
 import type { Route } from "./route.ts";
 import type { TrustNetwork } from "./trust-network.ts";
 
@@ -20,6 +23,8 @@ export interface ProxyOptions {
   readonly metrics: Metrics;
   readonly trust: TrustNetwork;
   readonly identity: GatewayIdentity;
+  /** Now, as an HTTP-date. */
+  readonly date: () => string;
 }
 
 /** Methods that are refused: a tunnel nobody configured, and an echo of credentials (RFC 9110 sections 9.3.6, 9.3.8). */
@@ -67,6 +72,7 @@ class Delivery implements FillReader {
   readonly #route: Route;
   readonly #options: ProxyOptions;
   readonly #key: CacheKey | undefined;
+  readonly #startedMs: number;
   #ticket: FillTicket | null = null;
   #attempt = 0;
 
@@ -75,6 +81,7 @@ class Delivery implements FillReader {
     this.#exchange = exchange;
     this.#route = route;
     this.#options = options;
+    this.#startedMs = options.clock.monotonicMs();
     const { scheme, authority, path } = exchange.request;
     this.#key =
       route.config.cache.kind === "off"
@@ -109,12 +116,103 @@ class Delivery implements FillReader {
   }
 
   #lead(forward: Forward, fill: Fill): void {
-    const { metrics, clock } = this.#options;
     const { cluster, upstreamRow } = this.#route;
-    const origin = new ObservedOrigin(fill, { metrics, clock, row: upstreamRow });
-    const call = cluster.forward(this.#originRequest(forward), origin);
-    origin.call = call;
+    const hop = new OriginHop(fill, upstreamRow, this.#options);
+    const call = cluster.forward(this.#originRequest(forward), hop);
     fill.attach(call);
     this.#exchange.outcome.target = call.target;
   }
+
+  #originRequest(forward: Forward): OriginRequest {
+    const { request, body, bodyLength, expectsContinue, client, id } = this.#exchange;
+    const { trust, identity } = this.#options;
+    const trusted = trust.has(client.address);
+    const received = { ...request, fields: forward.originFields };
+    const fields = originFields(received, { client, trusted, requestId: id }, identity);
+    const host = originHost(this.#route.upstream.host, request.authority);
+    if (host !== null) fields.unshift("Host", host);
+    return {
+      method: request.method,
+      path: request.path,
+      fields,
+      body,
+      bodyLength,
+      idempotent: IDEMPOTENT.has(request.method),
+      expectsContinue,
+    };
+  }
+
+  // ── FillReader ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  onAnswer(answer: Answer): void {
+    this.#exchange.respond(this.#withOurs(answer.head), answer.length);
+    if (answer.content !== null) this.#exchange.write(answer.content);
+    this.#exchange.end();
+  }
+
+  onInterim(head: ResponseHead): void {
+    this.#exchange.inform(head);
+  }
+
+  onHead(head: ResponseHead, length: number): void {
+    this.#exchange.respond(this.#withOurs(head), length);
+  }
+
+  onData(chunk: Uint8Array): boolean {
+    return this.#exchange.write(chunk);
+  }
+
+  onEnd(trailers: FieldLines): void {
+    this.#exchange.end(trailers);
+  }
+
+  onError(error: GatewayError): void {
+    this.#exchange.fail(error);
+  }
+
+  /** The response under way is not for this request: it goes its own way. */
+  onRelease(): void {
+    if (!this.#exchange.ended) this.start();
+  }
+
+  #withOurs(head: ResponseHead): ResponseHead {
+    const fields = [...head.fields, "X-Request-Id", this.#exchange.id];
+    if (this.#route.config.timing) {
+      const elapsedMs = this.#options.clock.monotonicMs() - this.#startedMs;
+      fields.push("Server-Timing", `edgelane;dur=${elapsedMs.toFixed(1)}`);
+    }
+    return { status: head.status, reason: head.reason, fields };
+  }
+}
+
+/** A validation in the background, while a stale response was the answer (RFC 5861 section 3): nobody reads it. */
+class Refresh implements FillReader {
+  readonly request: RequestHead;
+
+  constructor(request: RequestHead) {
+    this.request = request;
+  }
+
+  onAnswer(): void {}
+
+  onInterim(): void {}
+
+  onHead(): void {}
+
+  onData(): boolean {
+    return true;
+  }
+
+  onEnd(): void {}
+
+  onError(): void {}
+
+  onRelease(): void {}
+}
+
+/** The Host that the origin server sees; null: its own, which the upstream puts in. */
+function originHost(policy: HostPolicy, authority: string): string | null {
+  if (policy.kind === "fixed") return policy.authority;
+  if (policy.kind === "target" || authority === "") return null;
+  return authority;
 }

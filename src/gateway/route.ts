@@ -8,6 +8,8 @@ export interface Route {
   readonly config: RouteConfig;
   readonly upstream: UpstreamConfig;
   readonly cluster: Cluster;
+  /** Row of the upstream in the metrics. */
+  readonly upstreamRow: number;
   /** What its hits are counted and logged as. */
   readonly hitRules: HitRules;
 }

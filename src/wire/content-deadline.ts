@@ -29,10 +29,10 @@ export class ContentDeadline {
   }
 
   expired(nowMs: number): boolean {
-    const { contentStallMs, contentBytesPerSecondMin } = this.#limits;
+    const { contentStallMs, contentBytesPerSecondMin, contentRateGraceMs } = this.#limits;
     if (nowMs - this.#progressMs >= contentStallMs) return true;
     const spentMs = nowMs - this.#startedMs - this.#excusedMs;
-    if (spentMs < contentStallMs) return false;
+    if (spentMs < contentRateGraceMs) return false;
     return this.#bytes * 1000 < contentBytesPerSecondMin * spentMs;
   }
 }

@@ -10,7 +10,7 @@ import {
   STATUS_ERROR,
 } from "../../assembly/layout.ts";
 import { PARSE_ERRORS } from "../core/parse-errors.ts";
-import type { InputStage, SlabWaiter } from "./input-stage.ts";
+import type { InputStage, PoolWaiter } from "./input-stage.ts";
 import type { RequestContent } from "./request-content.ts";
 
 /** Why a message was refused: a status, a name from a fixed set, and what is wrong without any of its bytes. */
@@ -24,7 +24,7 @@ export interface MessageError {
 export interface ContentDecoder {
   readonly done: boolean;
   readonly error: MessageError | null;
-  /** Nothing can be decoded before a slab is free; the waiter is called then. */
+  /** Nothing can be decoded before a decoder state is free; the waiter is called then. */
   readonly waiting: boolean;
   /** Whether what is left is known to be at most `bytes`. */
   mayEndWithin(bytes: number): boolean;
@@ -67,13 +67,13 @@ export class ChunkedDecoder implements ContentDecoder {
   error: MessageError | null = null;
   waiting = false;
   readonly #stage: InputStage;
-  readonly #waiter: SlabWaiter;
+  readonly #waiter: PoolWaiter;
   readonly #contentBytesMax: number;
-  /** A slab whose record area is the decoder's state; 0 before the first content. */
+  /** Address of the decoder's state in the core; 0 before the first content. */
   #state = 0;
   #received = 0;
 
-  constructor(stage: InputStage, waiter: SlabWaiter, contentBytesMax: number) {
+  constructor(stage: InputStage, waiter: PoolWaiter, contentBytesMax: number) {
     this.#stage = stage;
     this.#waiter = waiter;
     this.#contentBytesMax = contentBytesMax;
@@ -87,10 +87,9 @@ export class ChunkedDecoder implements ContentDecoder {
   decode(chunk: Buffer, offset: number, content: RequestContent): number {
     const { core } = this.#stage;
     if (this.#state === 0) {
-      this.#state = this.#stage.slabs.acquire(this.#waiter);
+      this.#state = this.#stage.decoders.acquire(this.#waiter);
       this.waiting = this.#state === 0;
       if (this.waiting) return offset;
-      core.resetChunked(this.#state);
     }
     const input = this.#stage.stage(chunk, offset);
     const status = core.decodeChunked(this.#state, input, this.#stage.available);
@@ -116,7 +115,7 @@ export class ChunkedDecoder implements ContentDecoder {
   }
 
   release(): void {
-    if (this.#state !== 0) this.#stage.slabs.release(this.#state);
+    if (this.#state !== 0) this.#stage.decoders.release(this.#state);
     this.#state = 0;
   }
 }

@@ -4,7 +4,6 @@
 import { STATUS_CODES } from "node:http";
 import { FAILURES, type GatewayError } from "../http/errors.ts";
 import type { ResponseHead } from "../http/message.ts";
-import { renderResponseHead } from "./h1-codec.ts";
 
 /** The response to a failed exchange: `date` is an HTTP-date, `id` its X-Request-Id. */
 export function errorResponse(
@@ -42,15 +41,4 @@ export function proxyStatus(error: GatewayError): string {
 /** RFC 8941 section 3.3.3: printable ASCII, with quotes and backslashes escaped. */
 function quoted(text: string): string {
   return `"${text.replace(/[^\x20-\x7e]/g, "?").replace(/[\\"]/g, "\\$&")}"`;
-}
-
-/** A whole HTTP/1.1 response that closes the connection, for a message that never became an exchange. */
-export function renderRefusal(error: GatewayError, id: string, date: string): Buffer {
-  const { head, content } = errorResponse(error, id, date);
-  const text = renderResponseHead(head, {
-    framing: "length",
-    length: content.length,
-    connection: "close",
-  });
-  return Buffer.concat([Buffer.from(text, "latin1"), content]);
 }

@@ -3,7 +3,7 @@
 
 import type { Readable } from "node:stream";
 import type { Socket } from "node:net";
-import { FAILURES, type GatewayError } from "../http/errors.ts";
+import type { GatewayError, ReasonCode } from "../http/errors.ts";
 import { acceptsTrailers } from "../http/fields.ts";
 import type {
   ClientAddress,
@@ -14,8 +14,12 @@ import type {
   ResponseHead,
 } from "../http/message.ts";
 import { errorResponse } from "./error-response.ts";
-import { type Framing, renderInterimHead, renderLastChunk, renderResponseHead } from "./h1-codec.ts";
-import type { RequestContent } from "./request-content.ts";
+import {
+  type Framing,
+  renderInterimHead,
+  renderLastChunk,
+  renderResponseHead,
+} from "./h1-codec.ts";
 
 /** What follows an exchange: the next request, the end of the connection, or nothing that can still be sent. */
 export type ExchangeFate = "persist" | "close" | "broken";
@@ -36,7 +40,7 @@ const COPY_BYTES_MAX = 16_384;
 
 export class H1Exchange implements Exchange {
   readonly request: RequestHead;
-  readonly content: RequestContent | null;
+  readonly body: Readable | null;
   readonly bodyLength: number;
   readonly id: string;
   readonly expectsContinue: boolean;
@@ -65,20 +69,16 @@ export class H1Exchange implements Exchange {
   constructor(
     connection: ExchangeConnection,
     request: RequestHead,
-    content: RequestContent | null,
+    body: Readable | null,
     about: { bodyLength: number; id: string; expectsContinue: boolean; startedMs: number },
   ) {
     this.#connection = connection;
     this.request = request;
-    this.content = content;
+    this.body = body;
     this.bodyLength = about.bodyLength;
     this.id = about.id;
     this.expectsContinue = about.expectsContinue;
     this.startedMs = about.startedMs;
-  }
-
-  get body(): Readable | null {
-    return this.content;
   }
 
   get client(): ClientAddress {
@@ -92,7 +92,8 @@ export class H1Exchange implements Exchange {
 
   inform(head: ResponseHead): void {
     // RFC 9110 section 15.2: no 1xx to an HTTP/1.0 client. 101 would hand the connection over.
-    if (this.ended || this.responded || this.request.version === "1.0" || head.status === 101) return;
+    if (this.ended || this.responded || this.request.version === "1.0" || head.status === 101)
+      return;
     this.#connection.socket.write(renderInterimHead(head), "latin1");
   }
 
@@ -149,9 +150,9 @@ export class H1Exchange implements Exchange {
     if (before === "" && after === "") return socket.write(chunk);
     if (chunk.length <= COPY_BYTES_MAX) {
       const bytes = Buffer.allocUnsafe(before.length + chunk.length + after.length);
-      bytes.latin1Write(before, 0);
+      bytes.write(before, 0, "latin1");
       bytes.set(chunk, before.length);
-      if (after !== "") bytes.latin1Write(after, before.length + chunk.length);
+      if (after !== "") bytes.write(after, before.length + chunk.length, "latin1");
       return socket.write(bytes);
     }
     socket.cork();
@@ -229,7 +230,7 @@ export class H1Exchange implements Exchange {
   }
 
   /** A response that cannot be completed is cut so that the client sees it: never a clean end. */
-  #break(code: keyof typeof FAILURES, detail: string): void {
+  #break(code: ReasonCode, detail: string): void {
     this.outcome.reason = code;
     this.outcome.detail = detail;
     const abort = this.onAbort;

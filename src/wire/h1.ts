@@ -8,8 +8,6 @@ import {
   FLAG_KEEP_ALIVE,
   FRAMING_CHUNKED,
   FRAMING_NONE,
-  RECORD_CONTENT_LENGTH_HIGH,
-  RECORD_CONTENT_LENGTH_LOW,
   RECORD_FLAGS,
   RECORD_FRAMING,
   RECORD_VERSION_MINOR,
@@ -17,57 +15,47 @@ import {
   STATUS_ERROR,
 } from "../../assembly/layout.ts";
 import { GatewayError } from "../http/errors.ts";
-import {
-  ChunkedDecoder,
-  type ContentDecoder,
-  contentTooLarge,
-  LengthDecoder,
-  type MessageError,
-} from "./content-decoder.ts";
-import { ContentDeadline } from "./content-deadline.ts";
-import { renderRefusal } from "./error-response.ts";
-import { decodeRequestHead } from "./h1-codec.ts";
+import { contentTooLarge, type MessageError } from "./content-decoder.ts";
+import { declaredLength, decodeRequestHead } from "./h1-codec.ts";
 import { type ExchangeConnection, type ExchangeFate, H1Exchange } from "./h1-exchange.ts";
 import { probeHalfClosed } from "./half-close.ts";
+import {
+  CLOSED,
+  DRAINING,
+  EXCHANGING,
+  LINGERING,
+  READING_HEAD,
+  SENDING,
+  WAITING_FOR_PLACE,
+} from "./h1-states.ts";
 import { HeadReader, STATUS_NO_SLAB } from "./head-reader.ts";
-import type { SlabWaiter } from "./input-stage.ts";
+import { IncomingContent } from "./incoming-content.ts";
+import type { PoolWaiter } from "./input-stage.ts";
 import { PeerAddress } from "./peer-address.ts";
-import { type ContentSource, RequestContent } from "./request-content.ts";
+import type { ContentSource } from "./request-content.ts";
+import { sendRefusal } from "./refusal.ts";
+import { SendWatch, writeParts } from "./sending.ts";
 import type { WireContext } from "./wire-context.ts";
-
-// What the connection does with the bytes that arrive next.
-const READING_HEAD = 0;
-/** The head that arrives needs a slab and none is free. */
-const WAITING_FOR_SLAB = 1;
-/** An exchange is under way; its content may still be arriving. */
-const EXCHANGING = 2;
-/** The exchange has ended before its content: the rest is dropped, within a bound. */
-const DRAINING = 3;
-/** The last hit has not left yet: no further request until the client has read. */
-const SENDING = 4;
-/** The last response was sent; what still arrives is dropped so that no reset destroys it (RFC 9112 section 9.6). */
-const LINGERING = 5;
-const CLOSED = 6;
 
 /** Bytes of requests behind the current one that are kept before the socket is paused. */
 const AHEAD_BYTES_MAX = 65_536;
 /** What a client may still send behind a response that closes the connection. */
 const LINGER_BYTES_MAX = 1_048_576;
 
-export class H1Connection implements ExchangeConnection, ContentSource, SlabWaiter {
+export class H1Connection implements ExchangeConnection, ContentSource, PoolWaiter {
   readonly socket: Socket;
   readonly client: PeerAddress;
   readonly #context: WireContext;
   readonly #head: HeadReader;
+  readonly #sendWatch: SendWatch;
   #state = READING_HEAD;
   /** Received bytes that wait for their turn. */
   #ahead: Buffer | null = null;
   #exchange: H1Exchange | null = null;
   /** The exchange waits for the content that came with its head, so that a bad request reaches nobody. */
   #unopened = false;
-  #decoder: ContentDecoder | null = null;
-  #content: RequestContent | null = null;
-  #contentDeadline: ContentDeadline | null = null;
+  /** What is still to come of the exchange's content. */
+  #content: IncomingContent | null = null;
   #requests = 0;
   /** Monotonic time of the read that brought the current head's first byte. */
   #startedMs = 0;
@@ -77,12 +65,12 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
   #running = false;
   #keepAlive = true;
   #peerEnded = false;
-  #sendTimeoutSet = false;
 
   constructor(socket: Socket, context: WireContext) {
     this.socket = socket;
     this.#context = context;
     this.#head = new HeadReader(context.stage, this);
+    this.#sendWatch = new SendWatch(socket, context.limits.sendStallMs);
     this.client = new PeerAddress(socket, context.secure === 1);
     this.#deadlineMs = context.clock.monotonicMs() + context.limits.idleTimeoutMs;
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
@@ -117,8 +105,8 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
     this.#startedMs = this.#context.clock.monotonicMs();
     this.#running = true;
     while (offset < chunk.length) {
-      if (this.#state === WAITING_FOR_SLAB) break;
-      if (this.#decoder !== null) offset = this.#receiveContent(this.#decoder, chunk, offset);
+      if (this.#state === WAITING_FOR_PLACE) break;
+      if (this.#content !== null) offset = this.#receiveContent(this.#content, chunk, offset);
       else if (this.#state === READING_HEAD) offset = this.#receiveHead(chunk, offset);
       else if (this.#unopened) this.#handOver();
       else break;
@@ -159,16 +147,16 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
     } else {
       if (!begun) this.#deadlineMs = this.#startedMs + this.#context.limits.headTimeoutMs;
       if (status === STATUS_NO_SLAB) {
-        this.#state = WAITING_FOR_SLAB;
+        this.#state = WAITING_FOR_PLACE;
         this.socket.pause();
       }
     }
     return this.#head.next;
   }
 
-  slabFree(): void {
-    if (this.#state !== WAITING_FOR_SLAB) return;
-    this.#state = this.#decoder === null ? READING_HEAD : EXCHANGING;
+  placeFree(): void {
+    if (this.#state !== WAITING_FOR_PLACE) return;
+    this.#state = this.#content === null ? READING_HEAD : EXCHANGING;
     this.#resumeInput();
   }
 
@@ -195,9 +183,7 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
       this.#refuse({ status: 417, error: "expectation", detail: "only 100-continue is known" });
       return;
     }
-    const length =
-      (words[base + RECORD_CONTENT_LENGTH_HIGH] ?? 0) * 0x1_0000_0000 +
-      (words[base + RECORD_CONTENT_LENGTH_LOW] ?? 0);
+    const length = declaredLength(words, base);
     this.#open(record, input, framing === FRAMING_CHUNKED ? -1 : length);
     if (length > this.#context.limits.contentBytesMax) {
       this.#refuse(contentTooLarge(this.#context.limits.contentBytesMax));
@@ -206,15 +192,7 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
 
   #sendHit(response: Uint8Array): void {
     const { socket } = this;
-    const { tail } = this.#context.handler;
-    if (tail === null) {
-      socket.write(response);
-    } else {
-      socket.cork();
-      socket.write(response);
-      socket.write(tail);
-      socket.uncork();
-    }
+    writeParts(socket, response, this.#context.handler.tail);
     const pending = socket.writableLength !== 0;
     this.#context.handler.hitWritten(pending, this.#startedMs, this.client);
     if (pending && socket.writableNeedDrain) this.#state = SENDING;
@@ -229,14 +207,10 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
     const flags = stage.core.words[(record >>> 2) + RECORD_FLAGS] ?? 0;
     this.#state = EXCHANGING;
     if (length !== 0) {
-      this.#contentDeadline = new ContentDeadline(limits, this.#startedMs);
-      this.#content = new RequestContent(this);
-      this.#decoder =
-        length > 0
-          ? new LengthDecoder(length)
-          : new ChunkedDecoder(stage, this, limits.contentBytesMax);
+      const about = { stage, limits, nowMs: this.#startedMs };
+      this.#content = new IncomingContent(length, this, about);
     }
-    this.#exchange = new H1Exchange(this, request, this.#content, {
+    this.#exchange = new H1Exchange(this, request, this.#content?.stream ?? null, {
       bodyLength: length,
       id: handler.newId(),
       expectsContinue: (flags & FLAG_EXPECT_CONTINUE) !== 0 && length !== 0,
@@ -250,23 +224,20 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
     if (this.#exchange !== null) this.#context.handler.exchange(this.#exchange);
   }
 
-  #receiveContent(decoder: ContentDecoder, chunk: Buffer, offset: number): number {
-    const content = this.#content;
-    if (content === null) throw new Error("a decoder without content");
-    const next = decoder.decode(chunk, offset, content);
-    if (decoder.waiting) {
-      this.#state = WAITING_FOR_SLAB;
+  #receiveContent(content: IncomingContent, chunk: Buffer, offset: number): number {
+    const next = content.receive(chunk, offset, this.#startedMs);
+    if (content.waiting) {
+      this.#state = WAITING_FOR_PLACE;
       this.socket.pause();
       return next;
     }
-    this.#contentDeadline?.progress(next - offset, this.#startedMs);
-    if (decoder.error !== null) {
-      this.#refuse(decoder.error);
+    if (content.error !== null) {
+      this.#refuse(content.error);
       return chunk.length;
     }
     if (this.#state === DRAINING) this.#drop(next - offset);
-    if (decoder.done) {
-      this.#endContent();
+    if (content.done) {
+      this.#releaseContent();
       if (this.#state === DRAINING) this.#awaitHead();
     } else if (content.full) {
       this.socket.pause();
@@ -275,22 +246,18 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
   }
 
   contentWanted(): void {
-    if (this.#state === EXCHANGING && this.#ahead === null && this.socket.isPaused()) {
-      this.#contentDeadline?.excuse(this.#context.clock.monotonicMs());
-      this.socket.resume();
-    }
+    if (this.#state !== EXCHANGING || this.#ahead !== null || !this.socket.isPaused()) return;
+    this.#content?.excuse(this.#context.clock.monotonicMs());
+    this.socket.resume();
   }
 
-  #endContent(): void {
-    this.#decoder?.release();
-    this.#decoder = null;
+  #releaseContent(): void {
+    this.#content?.release();
     this.#content = null;
-    this.#contentDeadline = null;
   }
 
   /** Answers a bad message with `error` and lets the connection go: what follows cannot be trusted. */
   #refuse(error: MessageError): void {
-    const { handler } = this.#context;
     const failure = new GatewayError("invalid_request", error.detail, { status: error.status });
     const content = this.#content;
     const handedOver = this.#unopened ? null : this.#exchange;
@@ -300,10 +267,7 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
       handedOver.refuse(failure);
     } else {
       this.#exchange = null;
-      const id = handler.newId();
-      this.socket.write(renderRefusal(failure, id, this.date()));
-      const durationMs = this.#context.clock.monotonicMs() - this.#startedMs;
-      handler.rejected({ ...error, client: this.client, id, durationMs });
+      sendRefusal(this, this.#context, error, this.#startedMs);
       this.#linger();
     }
     content?.breakOff(failure);
@@ -317,9 +281,9 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
       this.#keepAlive &&
       !draining &&
       this.#requests < limits.requestsPerConnectionMax &&
-      (this.#decoder === null ||
+      (this.#content === null ||
         (this.#exchange?.expectsContinue !== true &&
-          this.#decoder.mayEndWithin(limits.drainBytesMax)))
+          this.#content.mayEndWithin(limits.drainBytesMax)))
     );
   }
 
@@ -329,9 +293,9 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
     this.#context.handler.finished(exchange, durationMs);
     if (fate === "broken" || this.#state === CLOSED) {
       this.socket.destroy();
-    } else if (fate === "close" || this.#state === WAITING_FOR_SLAB) {
+    } else if (fate === "close" || this.#state === WAITING_FOR_PLACE) {
       this.#linger();
-    } else if (this.#decoder !== null) {
+    } else if (this.#content !== null) {
       this.#drain();
     } else {
       this.#awaitHead();
@@ -349,7 +313,7 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
     this.#state = DRAINING;
     this.#droppable = this.#context.limits.drainBytesMax;
     this.#deadlineMs = this.#context.clock.monotonicMs() + this.#context.limits.lingerMs;
-    this.#content?.destroy();
+    this.#content?.abandon();
     this.#resumeInput();
   }
 
@@ -358,7 +322,7 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
     if (this.#state === LINGERING || this.#state === CLOSED) return;
     this.#state = LINGERING;
     this.#head.release();
-    this.#endContent();
+    this.#releaseContent();
     this.#ahead = null;
     this.#droppable = LINGER_BYTES_MAX;
     this.#deadlineMs = this.#context.clock.monotonicMs() + this.#context.limits.lingerMs;
@@ -379,7 +343,7 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
       this.#refuse({ status: 400, error: "incomplete_head", detail: "the head broke off" });
     } else if (this.#state === READING_HEAD || this.#state === DRAINING) {
       this.#linger();
-    } else if (this.#decoder !== null) {
+    } else if (this.#content !== null) {
       this.#clientLeft("the client ended its request in mid-content");
     } else if (this.#exchange !== null) {
       probeHalfClosed(this.#exchange, this.socket, () =>
@@ -404,8 +368,9 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
     this.#state = CLOSED;
     this.#content?.breakOff(new GatewayError("client_closed", "the client closed the connection"));
     this.#head.release();
-    this.#endContent();
+    this.#releaseContent();
     this.#context.stage.slabs.leave(this);
+    this.#context.stage.decoders.leave(this);
     this.#ahead = null;
     exchange?.clientLeft("the client closed the connection");
     this.#context.closed(this);
@@ -420,12 +385,12 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
 
   /** Called by the listener every now and then. */
   sweep(nowMs: number): void {
-    this.#watchSending();
+    this.#sendWatch.sweep();
     if (this.#state === EXCHANGING) this.#watchContent(nowMs);
     if (nowMs < this.#deadlineMs || this.#state === EXCHANGING) return;
     if (this.#state === READING_HEAD && !this.#head.begun) {
       this.#linger();
-    } else if (this.#state === READING_HEAD || this.#state === WAITING_FOR_SLAB) {
+    } else if (this.#state === READING_HEAD || this.#state === WAITING_FOR_PLACE) {
       this.#refuse({ status: 408, error: "head_timeout", detail: "the head took too long" });
     } else if (this.#state === LINGERING || this.#state === DRAINING) {
       this.socket.destroy();
@@ -433,18 +398,10 @@ export class H1Connection implements ExchangeConnection, ContentSource, SlabWait
   }
 
   #watchContent(nowMs: number): void {
-    if (this.#contentDeadline === null) return;
-    if (this.socket.isPaused()) this.#contentDeadline.excuse(nowMs);
-    else if (this.#contentDeadline.expired(nowMs)) {
+    if (this.#content === null) return;
+    if (this.socket.isPaused()) this.#content.excuse(nowMs);
+    else if (this.#content.expired(nowMs)) {
       this.#refuse({ status: 408, error: "content_timeout", detail: "the content is too slow" });
     }
-  }
-
-  /** Node's socket timeout knows whether the kernel takes bytes; it runs only while some are waiting. */
-  #watchSending(): void {
-    const waiting = this.socket.writableLength > 0;
-    if (waiting === this.#sendTimeoutSet) return;
-    this.#sendTimeoutSet = waiting;
-    this.socket.setTimeout(waiting ? this.#context.limits.sendStallMs : 0);
   }
 }

@@ -17,8 +17,9 @@ export interface WireLimits {
   readonly contentBytesMax: number;
   /** Without a byte of content that the gateway was ready to take: 408, or a broken exchange. */
   readonly contentStallMs: number;
-  /** Mean rate of content after `contentStallMs`; slower is 408. 0 switches the check off. */
+  /** Mean rate of content after `contentRateGraceMs`; slower is 408. 0 switches the check off. */
   readonly contentBytesPerSecondMin: number;
+  readonly contentRateGraceMs: number;
   /** Without progress in sending a response: the connection is reset. */
   readonly sendStallMs: number;
   /** Unwanted request content that is read and dropped to keep a connection; more closes it. */

@@ -12,7 +12,7 @@ import {
 } from "../../assembly/layout.ts";
 import { PARSE_ERRORS } from "../core/parse-errors.ts";
 import type { MessageError } from "./content-decoder.ts";
-import type { InputStage, SlabWaiter } from "./input-stage.ts";
+import type { InputStage, PoolWaiter } from "./input-stage.ts";
 
 /** Besides STATUS_*: the head needs a slab and none is free; the waiter is called when one is. */
 export const STATUS_NO_SLAB = 3;
@@ -24,11 +24,11 @@ export class HeadReader {
   /** Offset in the chunk behind the bytes that `read` used up. */
   next = 0;
   readonly #stage: InputStage;
-  readonly #waiter: SlabWaiter;
+  readonly #waiter: PoolWaiter;
   #slab = 0;
   #length = 0;
 
-  constructor(stage: InputStage, waiter: SlabWaiter) {
+  constructor(stage: InputStage, waiter: PoolWaiter) {
     this.#stage = stage;
     this.#waiter = waiter;
   }
@@ -60,7 +60,6 @@ export class HeadReader {
     this.next = offset;
     if (this.#slab === 0) return STATUS_NO_SLAB;
     this.#length = 0;
-    this.#stage.core.resetRecord(this.#slab);
     return this.#continue(chunk, offset);
   }
 

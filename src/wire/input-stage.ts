@@ -7,7 +7,10 @@ export class InputStage {
   readonly core: Core;
   /** The core's memory as a Buffer, for copies and latin1 decoding. */
   readonly memory: Buffer;
-  readonly slabs: SlabQueue;
+  /** Slabs for heads that arrive in pieces. */
+  readonly slabs: PoolQueue;
+  /** States of chunked decoders. */
+  readonly decoders: PoolQueue;
   /** Bytes of the staged chunk from the offset of the last `stage` call on. */
   available = 0;
   #chunk: Buffer | null = null;
@@ -17,7 +20,8 @@ export class InputStage {
   constructor(core: Core) {
     this.core = core;
     this.memory = Buffer.from(core.bytes.buffer, core.bytes.byteOffset, core.bytes.length);
-    this.slabs = new SlabQueue(core);
+    this.slabs = new PoolQueue(core.acquireSlab, core.releaseSlab);
+    this.decoders = new PoolQueue(core.acquireChunked, core.releaseChunked);
   }
 
   /**
@@ -47,53 +51,56 @@ export class InputStage {
   }
 }
 
-/** Someone who waits for a free slab. */
-export interface SlabWaiter {
-  slabFree(): void;
+/** Someone who waits for a place in a pool. */
+export interface PoolWaiter {
+  placeFree(): void;
 }
 
-/** The core's slabs with a queue for when they run out: exhaustion is backpressure, never an error. */
-export class SlabQueue {
-  readonly #core: Core;
-  readonly #waiters = new Set<SlabWaiter>();
+/** One pool of the core with a queue for when it runs out: exhaustion is backpressure, never an error. */
+export class PoolQueue {
+  readonly #acquire: () => number;
+  readonly #release: (address: number) => void;
+  readonly #waiters = new Set<PoolWaiter>();
   #wakeScheduled = false;
-  /** How often nobody could get a slab at once. */
+  /** How often nobody could get a place at once. */
   exhausted = 0;
 
-  constructor(core: Core) {
-    this.#core = core;
+  constructor(acquire: () => number, release: (address: number) => void) {
+    this.#acquire = acquire;
+    this.#release = release;
   }
 
-  /** Record address of a slab; 0 when none is free: then `waiter.slabFree` is called once one is. */
-  acquire(waiter: SlabWaiter): number {
-    const slab = this.#core.acquireSlab();
-    if (slab === 0) {
+  /** Address of a place; 0 when none is free: then `waiter.placeFree` is called once one is. */
+  acquire(waiter: PoolWaiter): number {
+    const address = this.#acquire();
+    if (address === 0) {
       this.exhausted++;
       this.#waiters.add(waiter);
     }
-    return slab;
+    return address;
   }
 
-  release(slab: number): void {
-    this.#core.releaseSlab(slab);
-    if (this.#waiters.size > 0 && !this.#wakeScheduled) {
-      this.#wakeScheduled = true;
-      setImmediate(() => this.#wake());
-    }
+  release(address: number): void {
+    this.#release(address);
+    if (this.#waiters.size === 0 || this.#wakeScheduled) return;
+    this.#wakeScheduled = true;
+    setImmediate(() => this.#wake());
   }
 
   /** A waiter that is gone. */
-  leave(waiter: SlabWaiter): void {
+  leave(waiter: PoolWaiter): void {
     this.#waiters.delete(waiter);
   }
 
-  /** Wakes those who wait, first come first served, while there are slabs. */
+  /** First come, first served; who finds the place taken again waits on. */
   #wake(): void {
     this.#wakeScheduled = false;
-    for (const waiter of [...this.#waiters]) {
-      if (this.#core.slabsInUse() >= this.#core.slabCount) return;
+    for (const waiter of Array.from(this.#waiters)) {
+      const address = this.#acquire();
+      if (address === 0) return;
+      this.#release(address);
       this.#waiters.delete(waiter);
-      waiter.slabFree();
+      waiter.placeFree();
     }
   }
 }

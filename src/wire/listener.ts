@@ -9,8 +9,8 @@ import type { InputStage } from "./input-stage.ts";
 import type { WireContext } from "./wire-context.ts";
 
 export interface ListenAddress {
-  /** "" listens on all addresses, IPv6 and IPv4. */
-  readonly host: string;
+  /** null: all addresses of the machine, IPv6 and IPv4. */
+  readonly host: string | null;
   /** 0 lets the system choose. */
   readonly port: number;
 }
@@ -64,7 +64,7 @@ export class Listener {
         const bound = server.address();
         resolve(typeof bound === "object" && bound !== null ? bound.port : port);
       };
-      if (host === "") server.listen({ port, backlog: BACKLOG }, ready);
+      if (host === null) server.listen({ port, backlog: BACKLOG }, ready);
       else server.listen({ host, port, backlog: BACKLOG }, ready);
     });
   }

@@ -1,0 +1,81 @@
+// Hot. Owns what the wire calls: plain hits go to the hit path, everything else to the app, ends to the accounts.
+
+import type { ClientAddress, Exchange } from "../http/message.ts";
+import {
+  BYTES_RECEIVED,
+  CONNECTIONS_ACCEPTED,
+  CONNECTIONS_REFUSED,
+} from "../telemetry/metric-table.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { Rejection, WireHandler } from "../wire/handler.ts";
+import type { App } from "./app.ts";
+import type { ExchangeAccounts } from "./exchange-accounts.ts";
+import type { HitPath } from "./hit-path.ts";
+import type { RequestIds } from "./request-ids.ts";
+
+export interface GatewayHandlerOptions {
+  readonly app: App;
+  readonly hitPath: HitPath;
+  readonly accounts: ExchangeAccounts;
+  readonly metrics: Metrics;
+  readonly ids: RequestIds;
+}
+
+export class GatewayHandler implements WireHandler {
+  readonly #options: GatewayHandlerOptions;
+  readonly #hitPath: HitPath;
+  /** Exchanges that have not ended. */
+  active = 0;
+  /** Open connections. */
+  open = 0;
+
+  constructor(options: GatewayHandlerOptions) {
+    this.#options = options;
+    this.#hitPath = options.hitPath;
+  }
+
+  get tail(): Uint8Array | null {
+    return this.#hitPath.tail;
+  }
+
+  hit(record: number, input: number, secure: 0 | 1): Uint8Array | null {
+    return this.#hitPath.find(record, input, secure);
+  }
+
+  hitWritten(pending: boolean, startedMs: number, client: ClientAddress): void {
+    this.#hitPath.written(pending, startedMs, client);
+  }
+
+  exchange(exchange: Exchange): void {
+    this.active++;
+    this.#options.app.handle(exchange);
+  }
+
+  finished(exchange: Exchange, durationMs: number): void {
+    this.active--;
+    this.#options.accounts.finished(exchange, durationMs);
+  }
+
+  rejected(rejection: Rejection): void {
+    this.#options.accounts.rejected(rejection);
+  }
+
+  newId(): string {
+    const { ids } = this.#options;
+    return ids.text(ids.nextNumber());
+  }
+
+  connections(change: 1 | -1): void {
+    this.open += change;
+    if (change > 0) this.#options.metrics.add(CONNECTIONS_ACCEPTED, 1);
+  }
+
+  connectionRefused(): void {
+    this.#options.metrics.add(CONNECTIONS_REFUSED, 1);
+  }
+
+  /** What was sent is counted by exchange. */
+  transferred(receivedBytes: number): void {
+    this.#options.metrics.add(BYTES_RECEIVED, receivedBytes);
+  }
+}

@@ -1,0 +1,39 @@
+// Owns createGateway().fetch: a Request of the Fetch API becomes an exchange like any other, without a socket.
+
+import type { Clock } from "../clock.ts";
+import type { Outcome } from "../http/message.ts";
+import type { App } from "./app.ts";
+import type { ExchangeAccounts } from "./exchange-accounts.ts";
+import { contentOfRequest, FetchExchange, headOfRequest } from "./fetch-exchange.ts";
+
+export interface ServeFetchOptions {
+  readonly app: App;
+  readonly accounts: ExchangeAccounts;
+  readonly clock: Clock;
+  readonly id: string;
+  readonly date: () => string;
+}
+
+export function serveFetch(request: Request, options: ServeFetchOptions): Promise<Response> {
+  const { app, accounts, clock, id, date } = options;
+  const startedMs = clock.monotonicMs();
+  const head = headOfRequest(request);
+  const body = contentOfRequest(request);
+  const declared = Number(request.headers.get("content-length") ?? "-1");
+  const exchange = new FetchExchange({
+    request: head,
+    body,
+    bodyLength: body === null ? 0 : declared,
+    client: { address: "", port: 0, secure: head.scheme === "https", logFragment: null },
+    id,
+    outcome: newOutcome(),
+    date,
+    finished: (ended) => accounts.finished(ended, clock.monotonicMs() - startedMs),
+  });
+  app.handle(exchange);
+  return exchange.response;
+}
+
+function newOutcome(): Outcome {
+  return { endpoint: "", status: 0, bytes: 0, cache: "", target: "", reason: "", detail: "" };
+}
