@@ -16,6 +16,9 @@ import type { Invocation } from "./verbs.ts";
 /** Past the grace, closing itself may take this long before the process ends regardless. */
 const CLOSE_MARGIN_MS = 3000;
 
+/** One Ctrl-C arrives several times: from the terminal, from npm, and from npx. */
+const SAME_SIGNAL_MS = 100;
+
 export interface Extras {
   links(url: string): StartUp["links"];
   readonly hints: readonly string[];
@@ -95,9 +98,11 @@ function readAddress(option: string, text: string): ListenAddress {
 /** Resolves at the first signal; from then on, another one ends the process. */
 function untilSignal(): Promise<void> {
   return new Promise((resolve) => {
+    let firstMs: number | null = null;
     const onSignal = (): void => {
-      process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
-      process.on("SIGTERM", endNow).on("SIGINT", endNow);
+      const nowMs = systemClock.monotonicMs();
+      firstMs ??= nowMs;
+      if (nowMs - firstMs >= SAME_SIGNAL_MS) endNow();
       resolve();
     };
     process.on("SIGTERM", onSignal).on("SIGINT", onSignal);

@@ -1,0 +1,70 @@
+// Owns running other programs for the bootstrap: quietly with their output kept, or in place of this process with its
+// signals and its exit code passed on.
+
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import { fileURLToPath } from "node:url";
+
+const ROOT = new URL("../", import.meta.url);
+/** What is shown of the output of a program that failed. */
+const TAIL_LINES = 40;
+
+/** A path in the project. */
+export function path(name) {
+  return fileURLToPath(new URL(name, ROOT));
+}
+
+/** One line that says what takes time, on stderr so that the program's own output stays clean. */
+export function say(line) {
+  process.stderr.write(`edgelane: ${line}\n`);
+}
+
+/** Ends with one line. */
+export function fail(line, code = 1) {
+  say(line);
+  process.exit(code);
+}
+
+/** Runs a program in the project and keeps what it prints. */
+export function run(file, args, options = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(file, args, {
+      cwd: path("."),
+      stdio: ["ignore", "pipe", "pipe"],
+      ...options,
+    });
+    let output = "";
+    const keep = (chunk) => {
+      output += chunk;
+    };
+    child.stdout?.on("data", keep);
+    child.stderr?.on("data", keep);
+    child.once("error", (error) => resolve({ code: 127, output: error.message }));
+    child.once("close", (code) => resolve({ code: code ?? 1, output }));
+  });
+}
+
+/** The same, but its failure is the end, with the end of what it printed. */
+export async function runOrFail(what, file, args, options) {
+  const { code, output } = await run(file, args, options);
+  if (code === 0) return;
+  process.stderr.write(`${tail(output)}\n`);
+  fail(`${what} failed (exit code ${code}); the end of its output is above`);
+}
+
+export function tail(output) {
+  return output.trimEnd().split("\n").slice(-TAIL_LINES).join("\n");
+}
+
+/** Runs a program with our own input and output, and gives its exit code. */
+export function runInPlace(file, args, options = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(file, args, { stdio: "inherit", ...options });
+    const pass = (signal) => child.kill(signal);
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, pass);
+    child.once("error", (error) => fail(`${file}: ${error.message}`));
+    child.once("close", (code, signal) => {
+      resolve(code ?? 128 + (constants.signals[signal] ?? 0));
+    });
+  });
+}
