@@ -164,6 +164,18 @@ export class MemoryStore {
     return count;
   }
 
+  /** Drops one stored response and leaves the other variants. */
+  removeVariant(key: CacheKey, stored: StoredResponse): void {
+    const slot = this.#slotOf(key);
+    const entry = slot === undefined ? undefined : this.#entries.peek(slot);
+    if (slot === undefined || entry === undefined || !entry.variants.includes(stored)) return;
+    this.#replace(
+      key,
+      slot,
+      entry.variants.filter((variant) => variant !== stored),
+    );
+  }
+
   clear(): number {
     let count = 0;
     for (const entry of this.#entries.values()) count += entry.variants.length;

@@ -142,6 +142,11 @@ export class StoredResponse {
     return this.#content;
   }
 
+  /** Large content is handed to the next version of this response as it is. */
+  get sharesContent(): boolean {
+    return this.contentLength > CONTIGUOUS_BYTES_MAX;
+  }
+
   /** Bytes that this variant takes, all told. */
   get sizeBytes(): number {
     let size = this.#buffer.length + this.path.length + STORED_OVERHEAD_BYTES;

@@ -2,8 +2,8 @@
 // HEAD is about, and what it changes (RFC 9111 sections 3.2, 4.3.1, 4.3.4 and 4.3.5). Pure.
 
 import { matchesStrongly, matchesWeakly, parseEntityTag } from "../../http/conditional.ts";
-import { parseHttpDate } from "../../http/date.ts";
-import { getField, withoutFields, withoutHopByHop } from "../../http/fields.ts";
+import { formatHttpDate, parseHttpDate } from "../../http/date.ts";
+import { getField, hasField, withoutFields, withoutHopByHop } from "../../http/fields.ts";
 import type { FieldLines, ResponseHead } from "../../http/message.ts";
 import type { StoredMetadata } from "./metadata.ts";
 
@@ -74,15 +74,21 @@ export function headAgrees(
   return length === undefined || length === String(contentLength);
 }
 
-/** Length and framing belong to the content that is stored (RFC 9111 section 3.2). */
-const NOT_UPDATED = new Set(["content-length", "content-range"]);
+/**
+ * Length and range belong to the content that is stored (RFC 9111 section 3.2). A cookie set along with a validation
+ * is for the client that asked, and must not reach others through the store.
+ */
+const NOT_UPDATED = new Set(["content-length", "content-range", "set-cookie"]);
 
 /** Stored field lines, with those of the newer response in their place (RFC 9111 section 3.2). */
-export function updatedFields(stored: FieldLines, newer: FieldLines): string[] {
+export function updatedFields(stored: FieldLines, newer: FieldLines, nowMs: number): string[] {
   const updates = withoutFields(withoutHopByHop(newer), NOT_UPDATED);
-  const names = new Set<string>();
+  // Without a Date of its own the newer response was made now, not when the stored one was.
+  const names = new Set(["date"]);
   for (let index = 0; index < updates.length; index += 2) {
     names.add((updates[index] ?? "").toLowerCase());
   }
-  return [...withoutFields(stored, names), ...updates];
+  const fields = [...withoutFields(stored, names), ...updates];
+  if (!hasField(updates, "date")) fields.push("Date", formatHttpDate(nowMs));
+  return fields;
 }

@@ -1,0 +1,350 @@
+// Owns the cache as the gateway uses it: look up, join a response that is on its way, invalidate, purge (RFC 9111
+// section 4). Decisions are the policy's, bytes the store's. Knows no sockets and no clusters.
+
+import type { Clock } from "../clock.ts";
+import { hasField, withoutFields } from "../http/fields.ts";
+import type { FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
+import { type Answer, answerFrom, preconditionOf } from "./answer.ts";
+import { type CacheOptions, CacheState, type CacheStats } from "./cache-state.ts";
+import { type ForwardReason, hitStatus, refusalStatus } from "./cache-status.ts";
+import { Fill, type FillReader, type FillTicket } from "./collapse.ts";
+import { CachePlan } from "./fill-plan.ts";
+import type { Forward, RouteCaching } from "./forward.ts";
+import { type CacheKey, type KeyMemory, keyOfUri } from "./key.ts";
+import type { MemoryStore } from "./memory-store.ts";
+import { type RequestDirectives, requestDirectives } from "./policy/directives.ts";
+import { invalidatedUris } from "./policy/invalidation.ts";
+import { reuse } from "./policy/reuse.ts";
+import type { RuleName } from "./policy/rules.ts";
+import { hasValidator, validatingFields } from "./policy/validation.ts";
+import type { StoredResponse } from "./stored-response.ts";
+
+export interface Answered {
+  readonly kind: "answer";
+  readonly answer: Answer;
+  readonly rule: RuleName;
+  /** One word for log and metrics. */
+  readonly outcome: "hit" | "stale" | "refused";
+  /** Stale-while-revalidate: to be joined with a `backgroundReader`; null where that is under way or not needed. */
+  readonly refresh: Forward | null;
+}
+
+export type Found = Answered | Forward;
+
+export interface Joined {
+  readonly ticket: FillTicket;
+  /** Not null for the one that leads: it starts the origin call with this as handler, then calls `attach`. */
+  readonly fill: Fill | null;
+}
+
+/** A released reader waits once more; the third time it asks the origin server alone. */
+export const ATTEMPTS_MAX = 3;
+
+export class Cache {
+  readonly #state: CacheState;
+  readonly #memory: KeyMemory;
+  /** Responses on their way that others may join, by the first word of their key's hash. */
+  readonly #fills = new Map<number, OpenFill[]>();
+
+  constructor(memory: KeyMemory, clock: Clock, options: CacheOptions) {
+    this.#memory = memory;
+    this.#state = new CacheState(clock, options);
+  }
+
+  get store(): MemoryStore {
+    return this.#state.store;
+  }
+
+  get stats(): CacheStats {
+    return this.#state.stats;
+  }
+
+  /** Bytes kept for responses that are on their way. */
+  get inFlightBytes(): number {
+    return this.#state.budget.usedBytes;
+  }
+
+  /** What becomes of a request: an answer from the store, or a way to the origin server. */
+  lookup(request: RequestHead, key: CacheKey | null, caching: RouteCaching, nowMs: number): Found {
+    if (caching.mode.kind === "off" || key === null) {
+      return this.#bypass(request, key, caching, "bypass", "route_off");
+    }
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return this.#bypass(request, key, caching, "method", "method");
+    }
+    const directives = requestDirectives(request.fields);
+    const found = this.#find(request, key, caching, directives, nowMs);
+    if (found.kind === "forward" && directives.onlyIfCached) return this.#refuse();
+    if (found.kind === "forward") this.#state.stats.misses++;
+    return found;
+  }
+
+  /**
+   * Waits for the response to a request that was forwarded: one that is on its way already, or a new one. `attempt`
+   * counts from 1; a reader that was released looks up again and comes back with one more.
+   */
+  join(forward: Forward, reader: FillReader, attempt: number): Joined {
+    const { key, request } = forward;
+    const mayWait = forward.sharing === "collapse" && attempt < ATTEMPTS_MAX && key !== null;
+    if (attempt > 1) this.#state.stats.released++;
+    const open = mayWait ? this.#openFill(key, request) : undefined;
+    if (open !== undefined) {
+      this.#state.stats.collapsed++;
+      return { ticket: open.fill.join(reader), fill: null };
+    }
+    const fill = this.#open(forward, mayWait);
+    return { ticket: fill.join(reader), fill };
+  }
+
+  /** A response to an unsafe request was passed on: what it makes invalid is removed (RFC 9111 section 4.4). */
+  invalidate(request: RequestHead, response: ResponseHead): number {
+    let count = 0;
+    for (const uri of invalidatedUris(request, response)) {
+      const key = keyOfUri(this.#memory, uri);
+      if (key !== undefined) count += this.purge(key);
+    }
+    return count;
+  }
+
+  /** Removes all variants of a key; returns how many there were. */
+  purge(key: CacheKey): number {
+    const count = this.#state.store.remove(key);
+    this.#state.stats.invalidated += count;
+    this.#voidFills(key);
+    return count;
+  }
+
+  /** As `purge`, for an absolute URI. */
+  purgeUri(uri: string): number {
+    const key = keyOfUri(this.#memory, uri);
+    return key === undefined ? 0 : this.purge(key);
+  }
+
+  purgeAll(): number {
+    const count = this.#state.store.clear();
+    this.#state.stats.invalidated += count;
+    for (const fills of this.#fills.values()) for (const open of fills) open.plan.invalidate();
+    return count;
+  }
+
+  #find(
+    request: RequestHead,
+    key: CacheKey,
+    caching: RouteCaching,
+    directives: RequestDirectives,
+    nowMs: number,
+  ): Found {
+    const entry = this.#state.store.get(key);
+    const stored = entry?.select(request.fields);
+    if (stored === undefined) {
+      const reason: ForwardReason = entry === undefined ? "uri-miss" : "vary-miss";
+      const rule: RuleName = entry === undefined ? "uri_miss" : "vary_miss";
+      return this.#forward(request, key, caching, directives, reason, rule, null);
+    }
+    if (preconditionOf(stored, request.fields, nowMs) === "origin") {
+      return this.#alone(request, key, caching, "request", "precondition");
+    }
+    const { verdict, rule } = reuse(stored.metadata, directives, nowMs);
+    if (verdict === "validate") {
+      const reason: ForwardReason = rule.startsWith("request") ? "request" : "stale";
+      return this.#forward(request, key, caching, directives, reason, rule, stored);
+    }
+    const refresh =
+      verdict === "use_and_validate"
+        ? this.#refresh(request, key, caching, directives, stored)
+        : null;
+    return this.#answer(request, stored, rule, refresh, nowMs);
+  }
+
+  #answer(
+    request: RequestHead,
+    stored: StoredResponse,
+    rule: RuleName,
+    refresh: Forward | null,
+    nowMs: number,
+  ): Answered {
+    const isFresh = rule === "fresh";
+    if (isFresh) this.stats.hits++;
+    else this.stats.stale++;
+    const detail = isFresh ? undefined : rule;
+    const status = hitStatus(this.#state.cacheName, stored.ttlSeconds(nowMs), detail);
+    return {
+      kind: "answer",
+      answer: answerFrom(stored, request, status, nowMs),
+      rule,
+      outcome: isFresh ? "hit" : "stale",
+      refresh,
+    };
+  }
+
+  /** A validation in the background, without the conditions and ranges of the client; null while one is under way. */
+  #refresh(
+    request: RequestHead,
+    key: CacheKey,
+    caching: RouteCaching,
+    directives: RequestDirectives,
+    stored: StoredResponse,
+  ): Forward | null {
+    if (this.#openFill(key, request) !== undefined) return null;
+    const whole = { ...request, method: "GET", fields: withoutConditions(request.fields) };
+    const rule: RuleName = "stale_while_revalidate";
+    return this.#forward(whole, key, caching, directives, "stale", rule, stored);
+  }
+
+  #forward(
+    request: RequestHead,
+    key: CacheKey,
+    caching: RouteCaching,
+    directives: RequestDirectives,
+    reason: ForwardReason,
+    rule: RuleName,
+    stored: StoredResponse | null,
+  ): Forward {
+    const isGet = request.method === "GET";
+    const validates = isGet && stored !== null && hasValidator(stored.metadata);
+    const fields = validates ? validatingFields(request.fields, stored.metadata) : request.fields;
+    const mayShare =
+      isGet &&
+      (validates || !isConditional(request.fields)) &&
+      !isParticular(directives) &&
+      !this.#state.isUncacheable(key, this.#state.clock.nowMs());
+    return {
+      kind: "forward",
+      request,
+      key,
+      caching,
+      reason,
+      rule,
+      fields,
+      stored,
+      validation: validates ? "ours" : "none",
+      sharing: mayShare ? "collapse" : "alone",
+    };
+  }
+
+  #alone(
+    request: RequestHead,
+    key: CacheKey | null,
+    caching: RouteCaching,
+    reason: ForwardReason,
+    rule: RuleName,
+  ): Forward {
+    return {
+      kind: "forward",
+      request,
+      key,
+      caching,
+      reason,
+      rule,
+      fields: request.fields,
+      stored: null,
+      validation: "none",
+      sharing: "alone",
+    };
+  }
+
+  #bypass(
+    request: RequestHead,
+    key: CacheKey | null,
+    caching: RouteCaching,
+    reason: ForwardReason,
+    rule: RuleName,
+  ): Forward {
+    this.stats.bypassed++;
+    return this.#alone(request, key, caching, reason, rule);
+  }
+
+  /** RFC 9111 section 5.2.1.7. */
+  #refuse(): Answered {
+    const rule: RuleName = "request_only_if_cached";
+    const fields = ["Cache-Status", refusalStatus(this.#state.cacheName, rule)];
+    const answer = { head: { status: 504, reason: "", fields }, content: null, length: 0 };
+    return { kind: "answer", answer, rule, outcome: "refused", refresh: null };
+  }
+
+  #openFill(key: CacheKey, request: RequestHead): OpenFill | undefined {
+    return this.#fills
+      .get(key.h0)
+      ?.find((open) => open.isJoinable && open.key.equals(key) && open.fill.admits(request));
+  }
+
+  /** A fill that others may find, and that a purge of its key stops from being stored. */
+  #open(forward: Forward, isJoinable: boolean): Fill {
+    const { key } = forward;
+    const names = key === null ? [] : this.#varyNames(key);
+    const plan = new CachePlan(this.#state, forward, names, () => this.#close(key, plan));
+    const fill = new Fill(plan, this.#state.options.fill, this.#state.budget);
+    if (key === null || forward.request.method !== "GET") return fill;
+    const open: OpenFill = { key, fill, plan, isJoinable };
+    const fills = this.#fills.get(key.h0);
+    if (fills === undefined) this.#fills.set(key.h0, [open]);
+    else fills.push(open);
+    return fill;
+  }
+
+  #close(key: CacheKey | null, plan: CachePlan): void {
+    if (key === null) return;
+    const fills = this.#fills.get(key.h0)?.filter((one) => one.plan !== plan) ?? [];
+    if (fills.length === 0) this.#fills.delete(key.h0);
+    else this.#fills.set(key.h0, fills);
+  }
+
+  /** What is on its way was made before the purge: it goes to those who wait, not into the store. */
+  #voidFills(key: CacheKey): void {
+    for (const open of this.#fills.get(key.h0) ?? []) {
+      if (open.key.equals(key)) open.plan.invalidate();
+    }
+  }
+
+  /** What the newest stored response of this key varies by: the best guess for the one that is coming. */
+  #varyNames(key: CacheKey): string[] {
+    const newest = this.#state.store.get(key)?.variants[0];
+    return newest?.selecting.map((field) => field.name) ?? [];
+  }
+}
+
+/** A response that is on its way. */
+interface OpenFill {
+  readonly key: CacheKey;
+  readonly fill: Fill;
+  readonly plan: CachePlan;
+  readonly isJoinable: boolean;
+}
+
+/** A reader for whom nobody waits: it keeps a background validation going to its end. */
+export function backgroundReader(request: RequestHead): FillReader {
+  return {
+    request,
+    onInterim: () => undefined,
+    onHead: () => undefined,
+    onAnswer: () => undefined,
+    onData: () => true,
+    onEnd: () => undefined,
+    onError: () => undefined,
+    onRelease: () => undefined,
+  };
+}
+
+const CONDITIONS = new Set([
+  "if-match",
+  "if-modified-since",
+  "if-none-match",
+  "if-range",
+  "if-unmodified-since",
+  "range",
+]);
+
+function withoutConditions(fields: FieldLines): string[] {
+  return withoutFields(fields, CONDITIONS);
+}
+
+function isConditional(fields: FieldLines): boolean {
+  for (const name of CONDITIONS) if (hasField(fields, name)) return true;
+  return false;
+}
+
+/** The client wants something newer or less kept than the next one: it has an origin request of its own. */
+function isParticular(directives: RequestDirectives): boolean {
+  const { noCache, noStore, maxAge, minFresh } = directives;
+  return noCache || noStore || maxAge !== undefined || minFresh !== undefined;
+}

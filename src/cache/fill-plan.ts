@@ -1,0 +1,284 @@
+// Owns what the cache does with a response from the origin server: stores it, freshens with it, invalidates by it, or
+// lets it pass (RFC 9111 sections 3, 4.3.3, 4.3.4, 4.3.5 and 4.4). One plan for one fill.
+
+import { formatHttpDate } from "../http/date.ts";
+import { fieldValues, getField, hasField, withoutHopByHop } from "../http/fields.ts";
+import type { RequestHead, ResponseHead } from "../http/message.ts";
+import { type Answer, answerFrom } from "./answer.ts";
+import type { CacheState } from "./cache-state.ts";
+import { forwardStatus } from "./cache-status.ts";
+import type { FillPlan, FillReader, FillVerdict } from "./collapse.ts";
+import type { Forward } from "./forward.ts";
+import type { CacheKey } from "./key.ts";
+import { requestDirectives, responseDirectives } from "./policy/directives.ts";
+import { metadataOf } from "./policy/freshness.ts";
+import { isOriginFailure, mayStandIn } from "./policy/reuse.ts";
+import type { RuleName } from "./policy/rules.ts";
+import { mayStore, type StoreDecision, storedFields } from "./policy/storing.ts";
+import { headAgrees, isAboutStored, updatedFields } from "./policy/validation.ts";
+import { type SelectingField, selectingFields, selects } from "./policy/vary.ts";
+import { StoredResponse } from "./stored-response.ts";
+
+export class CachePlan implements FillPlan {
+  readonly #state: CacheState;
+  readonly #forward: Forward;
+  readonly #onClose: () => void;
+  readonly #requestMs: number;
+  readonly #authorization: string | undefined;
+  /** Which requests may wait; before the head, a guess from what is stored under the key. */
+  #selecting: readonly SelectingField[];
+  #decision: StoreDecision | null = null;
+  #head: ResponseHead | null = null;
+  /** Purged or made invalid while it was on its way. */
+  #isInvalid = false;
+
+  constructor(state: CacheState, forward: Forward, names: readonly string[], onClose: () => void) {
+    this.#state = state;
+    this.#forward = forward;
+    this.#onClose = onClose;
+    this.#requestMs = state.clock.nowMs();
+    this.#authorization = getField(forward.request.fields, "authorization");
+    this.#selecting = selectingFields(names, forward.request.fields);
+  }
+
+  decide(head: ResponseHead): FillVerdict {
+    const { request, stored, key } = this.#forward;
+    const nowMs = this.#state.clock.nowMs();
+    this.#head = head;
+    if (request.method === "HEAD") this.#updateByHead(head, nowMs);
+    if (stored !== null && request.method === "GET") {
+      if (head.status === 304 && this.#forward.validation === "ours") {
+        return this.#validated(stored, head, nowMs);
+      }
+      if (isOriginFailure(head.status)) {
+        const answerFor = this.#standInAt(nowMs, head.status);
+        if (answerFor !== undefined) return { kind: "answer", answerFor };
+      }
+    }
+    const times = { requestMs: this.#requestMs, responseMs: nowMs };
+    const { mode } = this.#forward.caching;
+    const decision = mayStore(request, head, times, mode, this.#state.options.freshness);
+    this.#decision = this.#fitted(decision, head);
+    if (key !== null && request.method === "GET") this.#learn(this.#decision, key, head, nowMs);
+    if (!this.#decision.store) return { kind: "pass" };
+    this.#selecting = selectingFields(this.#decision.vary, request.fields);
+    return { kind: "store" };
+  }
+
+  /** Nothing that this fill brings is stored: what it was asked for has changed since. */
+  invalidate(): void {
+    this.#isInvalid = true;
+  }
+
+  standIn(): ((reader: FillReader) => Answer) | undefined {
+    return this.#standInAt(this.#state.clock.nowMs(), 0);
+  }
+
+  admits(request: RequestHead): boolean {
+    const decision = this.#decision;
+    if (decision === null) {
+      // Most responses to Authorization are for one client: others would wait in vain (RFC 9111 section 3.5).
+      if (getField(request.fields, "authorization") !== this.#authorization) return false;
+    } else if (!decision.store || !decision.shareable) {
+      return false;
+    }
+    if (this.#isInvalid) return false;
+    return selects(this.#selecting, request.fields);
+  }
+
+  headFor(head: ResponseHead, role: "leader" | "collapsed"): ResponseHead {
+    const fields = withoutHopByHop(head.fields);
+    // RFC 9110 section 6.6.1: what is forwarded or stored has a Date.
+    if (!hasField(fields, "date")) fields.push("Date", formatHttpDate(this.#state.clock.nowMs()));
+    fields.push("Cache-Status", this.#forwardStatus(head.status, role));
+    return { status: head.status, reason: head.reason, fields };
+  }
+
+  complete(pieces: readonly Uint8Array[]): void {
+    const decision = this.#decision;
+    const { key } = this.#forward;
+    const head = this.#head;
+    if (decision === null || !decision.store || head === null || key === null) return;
+    if (this.#isInvalid || !this.#isWhole(head, pieces)) return;
+    const stored = new StoredResponse(
+      {
+        head: { status: head.status, reason: head.reason, fields: decision.fields },
+        metadata: decision.metadata,
+        selecting: this.#selecting,
+        format: this.#state.options.format,
+        rules: this.#forward.caching.rules,
+        path: pathWithoutQuery(this.#forward.request.path),
+      },
+      pieces,
+      "copy",
+    );
+    const { fields } = this.#forward.request;
+    const kept = this.#state.store.put(key, stored, (one) => selects(one.selecting, fields));
+    if (kept) this.#state.stats.stored++;
+  }
+
+  abandon(reason: "too_large" | "over_budget"): void {
+    this.#decision = { store: false, rule: reason };
+    const { key } = this.#forward;
+    // Room may be free again at the next request; a large response will not become small.
+    if (reason === "too_large" && key !== null) {
+      this.#state.rememberUncacheable(key, this.#state.clock.nowMs());
+    }
+  }
+
+  close(): void {
+    this.#onClose();
+  }
+
+  /** What this response means for the next requests of its key. */
+  #learn(decision: StoreDecision, key: CacheKey, head: ResponseHead, nowMs: number): void {
+    const { stored, sharing, validation } = this.#forward;
+    if (decision.store && decision.shareable) {
+      this.#state.forgetUncacheable(key);
+      return;
+    }
+    // A failure says nothing about the next response, and neither does one to a request unlike others.
+    const isTypical = sharing === "collapse" || validation === "ours";
+    if (head.status >= 500 || !isTypical) return;
+    this.#state.rememberUncacheable(key, nowMs);
+    if (!decision.store && stored !== null && !ABOUT_REQUEST.has(decision.rule)) this.#drop(stored);
+  }
+
+  /** A response that says beforehand that it is too large is not worth the memory until it is. */
+  #fitted(decision: StoreDecision, head: ResponseHead): StoreDecision {
+    const length = Number(getField(head.fields, "content-length") ?? 0);
+    const tooLarge = length > this.#state.options.memory.objectBytesMax;
+    return decision.store && tooLarge ? { store: false, rule: "too_large" } : decision;
+  }
+
+  /** The upstream fails a response that is cut short; this is the last line (RFC 9111 section 3.3). */
+  #isWhole(head: ResponseHead, pieces: readonly Uint8Array[]): boolean {
+    const declared = getField(head.fields, "content-length");
+    if (declared === undefined) return true;
+    let length = 0;
+    for (const piece of pieces) length += piece.length;
+    return Number(declared) === length;
+  }
+
+  #validated(stored: StoredResponse, head: ResponseHead, nowMs: number): FillVerdict {
+    if (!isAboutStored(stored.metadata, head.fields, nowMs)) {
+      this.#drop(stored);
+      return { kind: "retry" };
+    }
+    this.#state.stats.revalidated++;
+    const current = this.#freshened(stored, head, nowMs);
+    return {
+      kind: "answer",
+      answerFor: (reader) => {
+        const isLeader = reader.request === this.#forward.request;
+        const status = forwardStatus(this.#state.cacheName, {
+          reason: this.#forward.reason,
+          status: 304,
+          stored: true,
+          collapsed: !isLeader,
+          ttlSeconds: current.ttlSeconds(nowMs),
+          detail: undefined,
+        });
+        const answer = answerFrom(current, reader.request, status, nowMs);
+        return isLeader ? withCookies(answer, head) : answer;
+      },
+    };
+  }
+
+  /** The stored response with the newer fields and times (RFC 9111 sections 3.2 and 4.3.4), put into the store. */
+  #freshened(stored: StoredResponse, newer: ResponseHead, nowMs: number): StoredResponse {
+    const { key, caching } = this.#forward;
+    const { freshness, format } = this.#state.options;
+    const old = stored.head();
+    const fields = updatedFields(old.fields, newer.fields, nowMs);
+    const head = { status: old.status, reason: old.reason, fields };
+    const directives = responseDirectives(fields, freshness.targetedFields);
+    const times = { requestMs: this.#requestMs, responseMs: nowMs };
+    const current = new StoredResponse(
+      {
+        head: { ...head, fields: storedFields(fields, directives.strippedFields, nowMs) },
+        metadata: metadataOf(head, directives, times, caching.mode, freshness),
+        selecting: stored.selecting,
+        format,
+        rules: caching.rules,
+        path: stored.path,
+      },
+      [stored.content],
+      stored.sharesContent ? "share" : "copy",
+    );
+    // A 304 may also say that nothing is to be kept any longer (RFC 9111 section 5.2.2.5).
+    if (key === null || directives.noStore || directives.private) this.#drop(stored);
+    else if (!this.#isInvalid) this.#state.store.put(key, current, (one) => one === stored);
+    return current;
+  }
+
+  #updateByHead(head: ResponseHead, nowMs: number): void {
+    const { stored } = this.#forward;
+    if (stored === null || head.status === 304 || head.status >= 500) return;
+    if (headAgrees(stored.metadata, stored.contentLength, head, nowMs)) {
+      this.#freshened(stored, head, nowMs);
+    } else if (head.status === stored.status) {
+      this.#drop(stored);
+    }
+  }
+
+  #standInAt(nowMs: number, originStatus: number): ((reader: FillReader) => Answer) | undefined {
+    const { stored, request } = this.#forward;
+    if (stored === null || request.method !== "GET") return undefined;
+    if (!mayStandIn(stored.metadata, requestDirectives(request.fields), nowMs)) return undefined;
+    return (reader) => {
+      this.#state.stats.stale++;
+      const status = forwardStatus(this.#state.cacheName, {
+        reason: this.#forward.reason,
+        status: originStatus,
+        stored: false,
+        collapsed: reader.request !== request,
+        ttlSeconds: stored.ttlSeconds(nowMs),
+        detail: "stale_if_error",
+      });
+      return answerFrom(stored, reader.request, status, nowMs);
+    };
+  }
+
+  #drop(stored: StoredResponse): void {
+    const { key } = this.#forward;
+    if (key !== null) this.#state.store.removeVariant(key, stored);
+  }
+
+  #forwardStatus(status: number, role: "leader" | "collapsed"): string {
+    const decision = this.#decision;
+    const stored = decision?.store === true;
+    const nowMs = this.#state.clock.nowMs();
+    const ttlSeconds = stored ? ttlOf(decision.metadata, nowMs) : undefined;
+    const refused = decision === null || decision.store ? undefined : decision.rule;
+    const isPlainMethod = refused === "method" || refused === "route_off";
+    return forwardStatus(this.#state.cacheName, {
+      reason: this.#forward.reason,
+      status,
+      stored,
+      collapsed: role === "collapsed",
+      ttlSeconds,
+      detail: isPlainMethod ? undefined : refused,
+    });
+  }
+}
+
+/** Reasons not to store that lie in the request: what is stored stays as good as it was. */
+const ABOUT_REQUEST: ReadonlySet<RuleName> = new Set(["request_no_store", "authorization"]);
+
+function ttlOf(metadata: { bornMs: number; lifetimeSeconds: number }, nowMs: number): number {
+  return metadata.lifetimeSeconds - Math.max(0, Math.floor((nowMs - metadata.bornMs) / 1000));
+}
+
+/** The cookies of a 304 are for the client whose request it answers, and for nobody else. */
+function withCookies(answer: Answer, head: ResponseHead): Answer {
+  const cookies = fieldValues(head.fields, "set-cookie");
+  if (cookies.length === 0) return answer;
+  const fields = [...answer.head.fields, ...cookies.flatMap((cookie) => ["Set-Cookie", cookie])];
+  return { ...answer, head: { ...answer.head, fields } };
+}
+
+function pathWithoutQuery(path: string): string {
+  const query = path.indexOf("?");
+  return query < 0 ? path : path.slice(0, query);
+}

@@ -1,0 +1,33 @@
+// Owns the shape of a request that goes on to the origin server, and what the cache knows of it. No behaviour.
+
+import type { RequestHead } from "../http/message.ts";
+import type { ForwardReason } from "./cache-status.ts";
+import type { CacheKey } from "./key.ts";
+import type { CacheMode } from "./policy/freshness.ts";
+import type { RuleName } from "./policy/rules.ts";
+import type { HitRules, StoredResponse } from "./stored-response.ts";
+
+/** How the route of a request caches. One object for all requests of a route. */
+export interface RouteCaching {
+  readonly mode: CacheMode;
+  /** What hits need of the route; kept with every response that is stored. */
+  readonly rules: HitRules;
+}
+
+export interface Forward {
+  readonly kind: "forward";
+  readonly request: RequestHead;
+  /** Null where the request-target has no key. */
+  readonly key: CacheKey | null;
+  readonly caching: RouteCaching;
+  readonly reason: ForwardReason;
+  readonly rule: RuleName;
+  /** Field lines for the origin server: the request's, with our conditions in place of the client's if `stored`. */
+  readonly fields: readonly string[];
+  /** What is validated, or may stand in if the origin server fails; for HEAD, what its response may update. */
+  readonly stored: StoredResponse | null;
+  /** Our own conditions are in `fields`: a 304 is about `stored`. */
+  readonly validation: "ours" | "none";
+  /** Whether others may wait for this response, and this request for that of another. */
+  readonly sharing: "collapse" | "alone";
+}
