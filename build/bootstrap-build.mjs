@@ -1,5 +1,5 @@
-// Owns what has to be built, and when: Wasm from assembly/, JavaScript from src/. A stamp holds the hash of everything
-// that an output is made from, because file times say nothing after a checkout.
+// Owns what has to be built, and when: Wasm from assembly/, JavaScript from src/. A stamp holds the
+// hash of everything that an output is made from, because file times say nothing after a checkout.
 
 import { createHash } from "node:crypto";
 import {
@@ -58,20 +58,21 @@ export async function buildAll(node) {
   }
 }
 
-/** Compiles beside the old output and swaps, so that nothing stale stays and nobody sees half of it. */
+/**
+ * Compiles beside the old output and swaps, so that nothing stale stays and nobody sees half of it.
+ */
 async function buildJs(node) {
-  const fresh = path(`build/.js-${process.pid}`);
-  const old = path(`build/.js-${process.pid}-old`);
+  const fresh = path(`build/.stamps/js-${process.pid}`);
+  const old = path(`build/.stamps/js-${process.pid}-old`);
   const target = path("build/js");
-  const compiler = path("node_modules/typescript/bin/tsc");
-  try {
-    await runOrFail("compiling", node, [compiler, "-p", "tsconfig.build.json", "--outDir", fresh]);
-    if (existsSync(target)) renameSync(target, old);
-    renameSync(fresh, target);
-  } finally {
+  process.once("exit", () => {
     rmSync(fresh, { recursive: true, force: true });
     rmSync(old, { recursive: true, force: true });
-  }
+  });
+  const compiler = path("node_modules/typescript/bin/tsc");
+  await runOrFail("compiling", node, [compiler, "-p", "tsconfig.build.json", "--outDir", fresh]);
+  if (existsSync(target)) renameSync(target, old);
+  renameSync(fresh, target);
 }
 
 function hashOf(names) {

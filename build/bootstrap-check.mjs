@@ -1,5 +1,5 @@
-// Owns `npm run check`: types, lint, format, dead code and the package as others will see it. Every check runs, so that
-// one pass says it all.
+// Owns `npm run check`: types, lint, format, dead code and the package as others will see it. Every
+// check runs, so that one pass says it all.
 
 import { path, run } from "./bootstrap-process.mjs";
 

@@ -1,5 +1,5 @@
-// Owns what has to be installed: npm packages as package-lock.json says, Node 26 among them, and a Redis server for the
-// tests where the system's package manager may be used.
+// Owns what has to be installed: npm packages as package-lock.json says, Node 26 among them, and a
+// Redis server for the tests where the system's package manager may be used.
 
 import { existsSync, readFileSync } from "node:fs";
 import { fail, path, run, runOrFail, say } from "./bootstrap-process.mjs";
@@ -42,12 +42,16 @@ function readLock(name) {
 
 function npmCommand() {
   const script = process.env.npm_execpath;
-  // npm tells its scripts where it is; on Windows the plain name could not be started without a shell.
+  // npm tells its scripts where it is; on Windows the plain name could not be started without a
+  // shell.
   if (script?.endsWith(".js")) return { file: process.execPath, args: [script] };
   return { file: "npm", args: [] };
 }
 
-/** Node from the npm package `node`; the one that runs this, if that is new enough and the other cannot run. */
+/**
+ * Node from the npm package `node`; the one that runs this, if that is new enough and the other
+ * cannot run.
+ */
 async function findNode() {
   const bundled = path("node_modules/.bin/node");
   if (await runs(bundled)) return bundled;

@@ -1,5 +1,5 @@
-// Owns running other programs for the bootstrap: quietly with their output kept, or in place of this process with its
-// signals and its exit code passed on.
+// Owns running other programs for the bootstrap: quietly with their output kept, or in place of
+// this process with its signals and its exit code passed on.
 
 import { spawn } from "node:child_process";
 import { constants } from "node:os";

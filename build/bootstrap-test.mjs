@@ -1,11 +1,14 @@
-// Owns running the tests and saying how many passed: on the last line, for CI, and never a success that was not one.
+// Owns running the tests and saying how many passed: on the last line, for CI, and never a success
+// that was not one.
 
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { path, runInPlace, say } from "./bootstrap-process.mjs";
 
 const REPORT = path("build/.stamps/test-report.json");
 
-/** Runs vitest and gives its counts. What vitest did not report, because it crashed, is a failure. */
+/**
+ * Runs vitest and gives its counts. What vitest did not report, because it crashed, is a failure.
+ */
 export async function runTests(node, args) {
   mkdirSync(path("build/.stamps"), { recursive: true });
   rmSync(REPORT, { force: true });

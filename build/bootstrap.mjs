@@ -1,5 +1,5 @@
-// Owns what npm's scripts do: install what is missing, build what is out of date, then run on Node 26. Runs on Node 20
-// with nothing installed, so it imports nothing but node:*.
+// Owns what npm's scripts do: install what is missing, build what is out of date, then run on Node
+// 26. Runs on Node 20 with nothing installed, so it imports nothing but node:*.
 
 import { existsSync } from "node:fs";
 import { parseCommand } from "./bootstrap-command.mjs";

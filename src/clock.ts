@@ -1,10 +1,13 @@
-// Owns time: the only file that reads the clock. Everything else takes a Clock, or a number of milliseconds, as an
-// argument, so that tests decide what time it is.
+// Owns time: the only file that reads the clock. Everything else takes a Clock, or a number of
+// milliseconds, as an argument, so that tests decide what time it is.
 
 export interface Clock {
   /** Wall-clock time in milliseconds since the epoch: for dates, ages and logs. It may jump. */
   nowMs(): number;
-  /** Milliseconds since an arbitrary start, never going back, with fractions: for durations and deadlines. */
+  /**
+   * Milliseconds since an arbitrary start, never going back, with fractions: for durations and
+   * deadlines.
+   */
   monotonicMs(): number;
 }
 

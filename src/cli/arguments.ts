@@ -1,5 +1,5 @@
-// Owns reading the command line against the table of verbs: which verb, which options, and what is wrong, with a
-// suggestion. Runs nothing.
+// Owns reading the command line against the table of verbs: which verb, which options, and what is
+// wrong, with a suggestion. Runs nothing.
 
 import { parseArgs } from "node:util";
 import { nearestWord } from "../gateway/suggestion.ts";

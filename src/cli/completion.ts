@@ -50,7 +50,8 @@ function zshScript(verbs: readonly Verb[]): string {
     .map((verb) => `    '${verb.name}:${quote(verb.about)}'`);
   const cases = verbs.map((verb) => {
     const options = optionsOf(verb).map((option) => `'--${option.name}[${quote(option.about)}]'`);
-    return `    ${verb.name === "" ? "*" : verb.name}) _arguments ${options.join(" ")} '*:file:_files' ;;`;
+    const name = verb.name === "" ? "*" : verb.name;
+    return `    ${name}) _arguments ${options.join(" ")} '*:file:_files' ;;`;
   });
   return [
     "#compdef edgelane",

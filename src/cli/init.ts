@@ -42,7 +42,7 @@ async function askOrigin(): Promise<string> {
 
 /** Every commented line works when its comment sign is removed. */
 export function template(origin: string): string {
-  return `# edgelane: every key and its default are in docs/config.md, or \`edgelane schema\` for editors.
+  return `# Every key and its default: docs/config.md, or \`edgelane schema\` for editors.
 # Check this file with \`edgelane check\`.
 
 listen: [":8080"]

@@ -1,4 +1,5 @@
-// Owns dispatch: from arguments to a verb to an exit code, and from whatever was thrown to one line on stderr.
+// Owns dispatch: from arguments to a verb to an exit code, and from whatever was thrown to one line
+// on stderr.
 
 import { ConfigError } from "../gateway/config-problem.ts";
 import { readCommandLine } from "./arguments.ts";

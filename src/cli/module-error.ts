@@ -1,4 +1,5 @@
-// Owns what goes wrong when a config is a program: it does not parse, imports what is not there, or throws.
+// Owns what goes wrong when a config is a program: it does not parse, imports what is not there, or
+// throws.
 
 import { CommandError } from "./exit-code.ts";
 import { describeSystemError } from "./system-error.ts";

@@ -1,4 +1,5 @@
-// Owns `edgelane [URL]`: a gateway without a config file, in front of one origin, or of the built-in demo origin.
+// Owns `edgelane [URL]`: a gateway without a config file, in front of one origin, or of the
+// built-in demo origin.
 
 import { networkInterfaces, totalmem } from "node:os";
 import { systemClock } from "../clock.ts";
@@ -53,7 +54,8 @@ function readOrigin(text: string): string {
 }
 
 function configFor(name: string, origin: string, { options }: Invocation): GatewayConfig {
-  // Behind TLS the name in Host must be one of the certificate's; a plain origin is one's own, and makes links from it.
+  // Behind TLS the name in Host must be one of the certificate's; a plain origin is one's own, and
+  // makes links from it.
   const host = origin.startsWith("https:") ? "target" : "preserve";
   const config = resolveValid(
     { listen: loopbackAddresses(), upstreams: { [name]: { targets: [origin], host } } },

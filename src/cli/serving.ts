@@ -1,5 +1,6 @@
-// Owns a gateway's life in a process of its own: start, banner, signals, end. The first SIGTERM or SIGINT finishes what
-// is under way and ends with 0; a second one, or a deadline that nothing keeps, ends at once with 1.
+// Owns a gateway's life in a process of its own: start, banner, signals, end. The first SIGTERM or
+// SIGINT finishes what is under way and ends with 0; a second one, or a deadline that nothing
+// keeps, ends at once with 1.
 
 import { sinceProcessStartMs, systemClock } from "../clock.ts";
 import { bannerJson, bannerText } from "../gateway/banner.ts";

@@ -1,4 +1,5 @@
-// Owns what the system's errors mean to whoever started the gateway: one sentence, with what to do about it.
+// Owns what the system's errors mean to whoever started the gateway: one sentence, with what to do
+// about it.
 
 interface SystemError {
   readonly code: string;
@@ -26,7 +27,8 @@ function describeListen(error: SystemError): string {
   const host = error.address?.includes(":") === true ? `[${error.address}]` : (error.address ?? "");
   const where = `${host}:${error.port ?? ""}`;
   if (error.code === "EADDRINUSE") {
-    return `${where} is already in use; stop what holds it, or choose another with --listen or --admin`;
+    const choice = "stop what holds it, or choose another with --listen or --admin";
+    return `${where} is already in use; ${choice}`;
   }
   if (error.code === "EACCES") {
     return `no permission to listen on ${where}; ports below 1024 need privileges`;

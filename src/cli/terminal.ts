@@ -1,5 +1,5 @@
-// Owns what the command line says and where: results to stdout, the rest to stderr, colours only where somebody looks
-// and NO_COLOR is not set. The environment comes in here and is handed on.
+// Owns what the command line says and where: results to stdout, the rest to stderr, colours only
+// where somebody looks and NO_COLOR is not set. The environment comes in here and is handed on.
 
 import { styleText } from "node:util";
 import type { Environment } from "../gateway/config-environment.ts";

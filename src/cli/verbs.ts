@@ -1,5 +1,5 @@
-// Owns the one table of verbs: usage, options and what each does. Help, completion, suggestions and dispatch are made
-// from it. A verb's code is loaded only when it runs.
+// Owns the one table of verbs: usage, options and what each does. Help, completion, suggestions and
+// dispatch are made from it. A verb's code is loaded only when it runs.
 
 import type { ExitCode } from "./exit-code.ts";
 import type { Terminal } from "./terminal.ts";

@@ -1,5 +1,5 @@
-// Owns what start-up says: one banner on a terminal, one JSON line otherwise. Pure: text from facts. Never prints a
-// secret; tokens are only said to be there.
+// Owns what start-up says: one banner on a terminal, one JSON line otherwise. Pure: text from
+// facts. Never prints a secret; tokens are only said to be there.
 
 import { MISSING_FEATURES } from "./config-unavailable.ts";
 import { formatBytes } from "./config-units.ts";
@@ -94,7 +94,9 @@ function routesText(config: GatewayConfig): string {
   return more > 0 ? `${shown.join(", ")} and ${more} more` : shown.join(", ");
 }
 
-/** No request has gone anywhere yet, so nothing is known about what is up, and that is what is said. */
+/**
+ * No request has gone anywhere yet, so nothing is known about what is up, and that is what is said.
+ */
 function upstreamText(upstream: { name: string; targets: readonly { origin: string }[] }): string {
   const { name, targets } = upstream;
   const count = `${targets.length} target${targets.length === 1 ? "" : "s"}`;

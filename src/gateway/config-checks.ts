@@ -1,5 +1,6 @@
-// Owns what is checked across keys: names that must exist, routes that cover each other, listeners that would collide,
-// an admin listener that strangers could reach. Works on values whose shape may be wrong, so that one pass says it all.
+// Owns what is checked across keys: names that must exist, routes that cover each other, listeners
+// that would collide, an admin listener that strangers could reach. Works on values whose shape may
+// be wrong, so that one pass says it all.
 
 import { isMap } from "./config-environment.ts";
 import { defaultOf } from "./config-keys.ts";
@@ -86,7 +87,10 @@ function checkRoutes(
   checkRouteNames(routes, problems);
 }
 
-/** Routes are tried most specific first, so only an equal match can keep a route from ever being reached. */
+/**
+ * Routes are tried most specific first, so only an equal match can keep a route from ever being
+ * reached.
+ */
 function checkShadows(
   config: Readonly<Record<string, unknown>>,
   routes: readonly unknown[],

@@ -1,5 +1,6 @@
-// Owns `$X` and `$X?` in config values: the whole value is replaced from the environment that is handed in. `$X` must be
-// set, `$X?` may be unset and then the key is as if it were not there, `$$` starts a value that begins with a dollar.
+// Owns `$X` and `$X?` in config values: the whole value is replaced from the environment that is
+// handed in. `$X` must be set, `$X?` may be unset and then the key is as if it were not there, `$$`
+// starts a value that begins with a dollar.
 
 import { nodeAt } from "./config-keys.ts";
 import type { ConfigPath } from "./config-keys.ts";
@@ -18,7 +19,8 @@ export function substitute(
 ): unknown {
   if (typeof value === "string") return substituteText(value, environment, problems, path);
   if (Array.isArray(value)) {
-    // An unset item stays as undefined until the whole is valid, so that those after it keep their places.
+    // An unset item stays as undefined until the whole is valid, so that those after it keep their
+    // places.
     return value.map((item: unknown, index) => {
       return substitute(item, environment, problems, [...path, index]);
     });
@@ -30,7 +32,9 @@ export function substitute(
   return Object.fromEntries(entries);
 }
 
-/** A map as YAML, JSON and object literals make them; not a class instance, a list or a function. */
+/**
+ * A map as YAML, JSON and object literals make them; not a class instance, a list or a function.
+ */
 export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

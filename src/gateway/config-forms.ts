@@ -1,5 +1,6 @@
-// Owns the forms that a config value can have: how a valid one is described, recognised, and guessed from a wrong one.
-// Every leaf of the key tables (config-keys.ts) has one. Pure, and without zod: zero-config start-up never loads it.
+// Owns the forms that a config value can have: how a valid one is described, recognised, and
+// guessed from a wrong one. Every leaf of the key tables (config-keys.ts) has one. Pure, and
+// without zod: zero-config start-up never loads it.
 
 import { isCidr } from "./trust-network.ts";
 import { parseAddress, parseAuthority, parseTarget } from "./listen-address.ts";

@@ -1,5 +1,5 @@
-// Owns the rows of the key table for the gateway itself: listeners, admin, cache, limits, log, shutdown. A default is
-// stated once, here, with its reason.
+// Owns the rows of the key table for the gateway itself: listeners, admin, cache, limits, log,
+// shutdown. A default is stated once, here, with its reason.
 
 import type { ConfigKey } from "./config-keys.ts";
 import * as form from "./config-forms.ts";
@@ -142,8 +142,7 @@ const LIMITS: readonly ConfigKey[] = [
     form: form.SIZE_OR_OFF,
     default: "100MB",
     about: "Content of a request.",
-    reason:
-      "Content is streamed in constant memory, so this protects origins; nginx's 1 MB refuses ordinary photographs, and public CDNs stop at 100 MB.",
+    reason: "Protects origins, content itself is streamed; nginx's 1 MB refuses photographs.",
     outcome: "413, nothing more is read, close",
   },
   {

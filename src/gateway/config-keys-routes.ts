@@ -46,8 +46,7 @@ const ROUTING: readonly ConfigKey[] = [
     key: "routes[].cache.stale",
     form: form.LIFETIME,
     default: null,
-    about:
-      "How long after that a stale response may be used while a new one is fetched, or when that fails.",
+    about: "How long a stale response may serve while a new one is fetched, or that fails.",
     reason: "None: staleness is the origin's to allow.",
   },
   {

@@ -1,5 +1,5 @@
-// Owns the rows of the key table for upstreams: targets, pools, time limits, retries, health. A default is stated once,
-// here, with its reason.
+// Owns the rows of the key table for upstreams: targets, pools, time limits, retries, health. A
+// default is stated once, here, with its reason.
 
 import type { ConfigKey } from "./config-keys.ts";
 import * as form from "./config-forms.ts";

@@ -1,5 +1,6 @@
-// Owns the one table of config keys: what each is, its form, its default and why that is the default. The schema, the
-// defaults, "did you mean", docs/config.md and `edgelane schema` are all made from it. Knows no values.
+// Owns the one table of config keys: what each is, its form, its default and why that is the
+// default. The schema, the defaults, "did you mean", docs/config.md and `edgelane schema` are all
+// made from it. Knows no values.
 
 import { GATEWAY_KEYS } from "./config-keys-gateway.ts";
 import { ROUTE_KEYS } from "./config-keys-routes.ts";
@@ -7,10 +8,15 @@ import { UPSTREAM_KEYS } from "./config-keys-upstreams.ts";
 import type { Form } from "./config-forms.ts";
 
 export interface ConfigKey {
-  /** Where it stands: "[]" is each item of a list, "<name>" each key of a map that the user names. */
+  /**
+   * Where it stands: "[]" is each item of a list, "<name>" each key of a map that the user names.
+   */
   readonly key: string;
   readonly form: Form;
-  /** As a user would write it; null where leaving it out means that there is none, or it is required. */
+  /**
+   * As a user would write it; null where leaving it out means that there is none, or it is
+   * required.
+   */
   readonly default: string | number | boolean | null;
   readonly required?: true;
   readonly about: string;
@@ -22,7 +28,10 @@ export interface ConfigKey {
   readonly secret?: true;
 }
 
-/** One step of the tree that the table describes. A value may be a leaf, a map or a list, whichever it has. */
+/**
+ * One step of the tree that the table describes. A value may be a leaf, a map or a list, whichever
+ * it has.
+ */
 export interface KeyNode {
   row: ConfigKey | null;
   readonly keys: Map<string, KeyNode>;

@@ -1,5 +1,5 @@
-// Owns what is said about a config that is wrong: place, sentence, suggestion, order. Pure; never prints a secret value,
-// because it is only handed sentences that hold none.
+// Owns what is said about a config that is wrong: place, sentence, suggestion, order. Pure; never
+// prints a secret value, because it is only handed sentences that hold none.
 
 import { formatPath } from "./config-keys.ts";
 import type { ConfigPath } from "./config-keys.ts";

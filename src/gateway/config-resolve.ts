@@ -1,5 +1,6 @@
-// Owns turning a valid config into a GatewayConfig: units to numbers, defaults filled in, routes sorted. Its input has
-// passed the checks; a value that it cannot read is a programmer's mistake. Loads neither zod nor yaml.
+// Owns turning a valid config into a GatewayConfig: units to numbers, defaults filled in, routes
+// sorted. Its input has passed the checks; a value that it cannot read is a programmer's mistake.
+// Loads neither zod nor yaml.
 
 import { isAbsolute, resolve } from "node:path";
 import type { EdgelaneConfig, EdgelaneRoute, EdgelaneUpstream } from "./edgelane-config.ts";

@@ -1,5 +1,6 @@
-// Owns the check of a config against the key table: a zod schema made from the table, its issues turned into problems
-// with places and suggestions, and the JSON Schema that editors use. Knows nothing across keys (config-checks.ts).
+// Owns the check of a config against the key table: a zod schema made from the table, its issues
+// turned into problems with places and suggestions, and the JSON Schema that editors use. Knows
+// nothing across keys (config-checks.ts).
 
 import * as z from "zod";
 import { KEY_TREE, nodeAt } from "./config-keys.ts";
@@ -9,7 +10,9 @@ import { nearestWord } from "./suggestion.ts";
 
 const SCHEMA = schemaOf(KEY_TREE);
 
-/** Reports every value that has not the form its key has, every unknown key and every missing one. */
+/**
+ * Reports every value that has not the form its key has, every unknown key and every missing one.
+ */
 export function checkShape(value: unknown, problems: ProblemList): void {
   const result = SCHEMA.safeParse(value);
   for (const issue of result.error?.issues ?? []) report(issue, [], value, problems);

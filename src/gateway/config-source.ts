@@ -1,5 +1,5 @@
-// Owns reading the text of a config: YAML or JSON to a value, with the place of each part of it, and `$X` replaced from
-// the environment that is handed in. Knows no keys.
+// Owns reading the text of a config: YAML or JSON to a value, with the place of each part of it,
+// and `$X` replaced from the environment that is handed in. Knows no keys.
 
 import { Alias, LineCounter, Pair, isMap, isScalar, isSeq, parseDocument } from "yaml";
 import type { Document, Node } from "yaml";
@@ -9,7 +9,9 @@ import type { Place } from "./config-problem.ts";
 
 export interface ConfigSource {
   readonly value: unknown;
-  /** Place of the key at a path, or of the item; of the nearest part that exists when it has none. */
+  /**
+   * Place of the key at a path, or of the item; of the nearest part that exists when it has none.
+   */
   locate(path: ConfigPath): Place | null;
 }
 

@@ -1,6 +1,6 @@
-// Owns the one table of config keys that are understood but not yet implemented. Where leaving one out would leave
-// somebody unprotected it is an error, because a config that names it must not serve without it; where it only tunes it
-// is a warning. Whoever implements a key deletes its row.
+// Owns the one table of config keys that are understood but not yet implemented. Where leaving one
+// out would leave somebody unprotected it is an error, because a config that names it must not
+// serve without it; where it only tunes it is a warning. Whoever implements a key deletes its row.
 
 import { parseAddress } from "./listen-address.ts";
 import { isMap } from "./config-environment.ts";
@@ -9,7 +9,9 @@ import type { ProblemList } from "./config-problem.ts";
 
 export interface UnavailableKey {
   readonly key: string;
-  /** Whether this value asks for what is missing; every value does where there is no such function. */
+  /**
+   * Whether this value asks for what is missing; every value does where there is no such function.
+   */
   readonly applies?: (value: unknown) => boolean;
   readonly effect: "error" | "warning";
   /** Completes "not available in this version: …". */

@@ -1,5 +1,5 @@
-// Owns how durations, sizes, rates and shares are written in a config, and what number they mean. Pure: text in, number
-// or null out. KB is 1,000 bytes and KiB is 1,024, as in SI and IEC 80000-13.
+// Owns how durations, sizes, rates and shares are written in a config, and what number they mean.
+// Pure: text in, number or null out. KB is 1,000 bytes and KiB is 1,024, as in SI and IEC 80000-13.
 
 const DURATION_MS: Readonly<Record<string, number>> = {
   ms: 1,
@@ -65,7 +65,8 @@ export function formatBytes(bytes: number): string {
     amount /= 1000;
     index += 1;
   }
-  return `${amount >= 100 || index === 0 ? Math.round(amount) : Number(amount.toFixed(1))} ${units[index] ?? ""}`;
+  const rounded = amount >= 100 || index === 0 ? Math.round(amount) : Number(amount.toFixed(1));
+  return `${rounded} ${units[index] ?? ""}`;
 }
 
 function scale(amount: string | undefined, unit: number | undefined): number | null {

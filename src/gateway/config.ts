@@ -1,5 +1,6 @@
-// Owns the way from what a user wrote (a file, text, an object) to a validated GatewayConfig, or to every problem with it
-// in one pass. The environment is an argument. A config that does not validate gives no GatewayConfig at all.
+// Owns the way from what a user wrote (a file, text, an object) to a validated GatewayConfig, or to
+// every problem with it in one pass. The environment is an argument. A config that does not
+// validate gives no GatewayConfig at all.
 
 import { readFile } from "node:fs/promises";
 import { totalmem } from "node:os";
@@ -33,7 +34,10 @@ export interface CheckedConfig {
 
 const PROGRAM = /\.[mc]?[jt]s$/;
 
-/** Reads and checks a file: YAML, JSON, or a program that exports the config. Throws what reading it throws. */
+/**
+ * Reads and checks a file: YAML, JSON, or a program that exports the config. Throws what reading it
+ * throws.
+ */
 export async function checkFile(path: string, context: ConfigContext): Promise<CheckedConfig> {
   if (!PROGRAM.test(path)) return checkText(await readFile(path, "utf8"), path, context);
   // Reading first gives a missing file the same error as above, and not a module loader's.

@@ -1,5 +1,6 @@
-// Owns the built-in origin server that `npm start` puts behind the gateway: one page for each thing worth trying. Plain
-// node:http on loopback, as most users' origins are. Knows nothing of the gateway.
+// Owns the built-in origin server that `npm start` puts behind the gateway: one page for each thing
+// worth trying. Plain node:http on loopback, as most users' origins are. Knows nothing of the
+// gateway.
 
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";

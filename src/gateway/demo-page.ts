@@ -2,7 +2,10 @@
 
 import type { DemoPage } from "./demo-origin.ts";
 
-/** The page that lists what there is to try. `host` is what the client sent, and is not to be trusted. */
+/**
+ * The page that lists what there is to try. `host` is what the client sent, and is not to be
+ * trusted.
+ */
 export function demoIndex(host: string, pages: readonly DemoPage[]): string {
   const items = pages.map(({ path, about }) => {
     const command = `curl -i ${path === "/events" ? "-N " : ""}'http://${host}${path}'`;

@@ -1,5 +1,6 @@
-// Owns the config as users write it, for `defineConfig` and `createGateway`: every key is optional unless it must be
-// there, and values carry their units. The table in config-keys.ts says what each means, its default and the reason.
+// Owns the config as users write it, for `defineConfig` and `createGateway`: every key is optional
+// unless it must be there, and values carry their units. The table in config-keys.ts says what each
+// means, its default and the reason.
 
 import type { MiddlewareHandler } from "hono";
 import type { BalancePolicy, LogLevel } from "./gateway-config.ts";

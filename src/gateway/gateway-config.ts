@@ -1,5 +1,6 @@
-// Owns the shape of a validated config: every unit resolved to a number, every default filled in, routes sorted. It is
-// what a Generation is built from. Knows nothing of files, YAML or the text that users write (edgelane-config.ts).
+// Owns the shape of a validated config: every unit resolved to a number, every default filled in,
+// routes sorted. It is what a Generation is built from. Knows nothing of files, YAML or the text
+// that users write (edgelane-config.ts).
 
 import type { MiddlewareHandler } from "hono";
 import type { RouteMatch } from "./route-match.ts";
@@ -77,7 +78,10 @@ export interface CacheConfig {
   readonly coalesce: boolean;
 }
 
-/** What a route does with the cache: nothing, what the origin says (RFC 9111), or what the config says. */
+/**
+ * What a route does with the cache: nothing, what the origin says (RFC 9111), or what the config
+ * says.
+ */
 export type RouteCache =
   | { readonly kind: "off" }
   | { readonly kind: "auto" }
@@ -111,7 +115,10 @@ export interface LimitsConfig {
   readonly idleTimeoutMs: number;
   /** Without one byte of the request's content. Past it: 408 and close. */
   readonly bodyStallMs: number;
-  /** Average rate of a request's content after a grace of bodyRateGraceMs; 0 is no limit. Below it: 408 and close. */
+  /**
+   * Average rate of a request's content after a grace of bodyRateGraceMs; 0 is no limit. Below it:
+   * 408 and close.
+   */
   readonly bodyBytesPerSecondMin: number;
   readonly bodyRateGraceMs: number;
   /** Content that nobody wants, read so that the connection can be kept. Past it: close. */

@@ -1,5 +1,5 @@
-// Owns how addresses of listeners and targets are written: ":8080", "127.0.0.1:8080", "[::1]:8080", "http://host:3000".
-// Pure; resolves no names.
+// Owns how addresses of listeners and targets are written: ":8080", "127.0.0.1:8080", "[::1]:8080",
+// "http://host:3000". Pure; resolves no names.
 
 import { isIPv4, isIPv6 } from "node:net";
 import type { ListenAddress } from "./gateway-config.ts";
@@ -11,7 +11,10 @@ export interface ParsedAddress {
 
 const HOST_NAME = /^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_-]+)*$/;
 
-/** Reads ":8080", "host:8080", "[::1]:8080", each with "http://" or "https://" before it; null when it is none of these. */
+/**
+ * Reads ":8080", "host:8080", "[::1]:8080", each with "http://" or "https://" before it; null when
+ * it is none of these.
+ */
 export function parseAddress(text: string): ParsedAddress | null {
   const match = /^(?:(https?):\/\/)?(?:\[([0-9a-fA-F:.]+)\]|([^:/[\]\s]*)):(\d{1,5})$/.exec(text);
   if (match === null) return null;
@@ -28,7 +31,10 @@ export function parseAddress(text: string): ParsedAddress | null {
   return { secure, address: { host: name, port } };
 }
 
-/** "http://10.0.0.11:3000", without user, path, query and fragment, to an origin; null when it is anything else. */
+/**
+ * "http://10.0.0.11:3000", without user, path, query and fragment, to an origin; null when it is
+ * anything else.
+ */
 export function parseTarget(text: string): string | null {
   if (!/^https?:\/\/[^\s/?#@\\]+\/?$/i.test(text) || !URL.canParse(text)) return null;
   const url = new URL(text);
@@ -54,6 +60,7 @@ export function formatAddress(address: ListenAddress): string {
 }
 
 function isHostName(text: string): boolean {
-  // "999.1.1.1" and "0177.1" look like addresses, and some resolvers take them for one: they are neither.
+  // "999.1.1.1" and "0177.1" look like addresses, and some resolvers take them for one: they are
+  // neither.
   return HOST_NAME.test(text) && !/^[\d.]+$/.test(text);
 }

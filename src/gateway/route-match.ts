@@ -1,5 +1,6 @@
-// Owns the syntax of a route's match, `[METHOD ][host]/path`, and the order in which routes are tried. Pure. Hono does
-// the matching itself (app.ts); host names are compared without case (RFC 9110 section 4.2.3), paths with it.
+// Owns the syntax of a route's match, `[METHOD ][host]/path`, and the order in which routes are
+// tried. Pure. Hono does the matching itself (app.ts); host names are compared without case (RFC
+// 9110 section 4.2.3), paths with it.
 
 export interface RouteMatch {
   /** As written, without surplus spaces. */
@@ -7,7 +8,10 @@ export interface RouteMatch {
   /** null: any method. GET covers HEAD. */
   readonly method: string | null;
   readonly host: HostMatch | null;
-  /** Path segments, each a literal as sent, or "*" for any one segment. "/" is [""], "/a/" is ["a", ""]. */
+  /**
+   * Path segments, each a literal as sent, or "*" for any one segment. "/" is [""], "/a/" is ["a",
+   * ""].
+   */
   readonly segments: readonly string[];
   /** The match ended in a star: anything, or nothing, may follow the segments. */
   readonly rest: boolean;
@@ -25,7 +29,10 @@ export type MatchResult =
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const HOST_LABEL = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
 const IPV6_LITERAL = /^\[[0-9a-f:.]+\]$/;
-/** pchar of RFC 3986 section 3.3, without ":" at the start, which the router would take for a parameter. */
+/**
+ * pchar of RFC 3986 section 3.3, without ":" at the start, which the router would take for a
+ * parameter.
+ */
 const SEGMENT = /^(?!:)(?:[A-Za-z0-9\-._~!$&'()+,;=:@]|%[0-9A-Fa-f]{2})*$/;
 
 /** Reads one match; says what is wrong and, where it can, what was probably meant. */
@@ -50,9 +57,9 @@ export function parseMatch(source: string): MatchResult {
 }
 
 /**
- * Orders matches so that the first one that applies is the one that is meant: an exact host before a wildcard before
- * none; then, from the left, a literal segment before a star before a trailing star; then a method before any.
- * Zero exactly where two matches apply to the same requests.
+ * Orders matches so that the first one that applies is the one that is meant: an exact host before
+ * a wildcard before none; then, from the left, a literal segment before a star before a trailing
+ * star; then a method before any. Zero exactly where two matches apply to the same requests.
  */
 export function compareSpecificity(a: RouteMatch, b: RouteMatch): number {
   return compareHosts(a.host, b.host) || comparePaths(a, b) || compareMethods(a.method, b.method);
@@ -132,7 +139,10 @@ function comparePaths(a: RouteMatch, b: RouteMatch): number {
   return end || a.segments.length - b.segments.length;
 }
 
-/** A path that has ended before `index` is as literal as can be; one that goes on with a star is the least. */
+/**
+ * A path that has ended before `index` is as literal as can be; one that goes on with a star is the
+ * least.
+ */
 function segmentRank(match: RouteMatch, index: number): number {
   const segment = match.segments[index];
   if (segment === undefined) return match.rest ? 0 : 2;

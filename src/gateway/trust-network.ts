@@ -1,5 +1,6 @@
-// Owns whether an address belongs to the networks whose forwarding fields are believed. Addresses are compared as
-// numbers: an IPv4 address mapped into IPv6 (::ffff:10.0.0.1) is the IPv4 address. Knows no fields and no sockets.
+// Owns whether an address belongs to the networks whose forwarding fields are believed. Addresses
+// are compared as numbers: an IPv4 address mapped into IPv6 (::ffff:10.0.0.1) is the IPv4 address.
+// Knows no fields and no sockets.
 
 import { BlockList, isIPv4, isIPv6 } from "node:net";
 
@@ -27,7 +28,10 @@ export class TrustNetwork {
   }
 }
 
-/** "10.0.0.0/8" or "2001:db8::/32"; strict four-part decimal, as "0177.1" means other things elsewhere. */
+/**
+ * "10.0.0.0/8" or "2001:db8::/32"; strict four-part decimal, as "0177.1" means other things
+ * elsewhere.
+ */
 export function isCidr(text: string): boolean {
   return splitCidr(text) !== null;
 }
