@@ -18,11 +18,11 @@ function namesOf(layout) {
 }
 
 const slotOf = (name, multiplier) =>
-  (Math.imul(
+  Math.imul(
     (name.charCodeAt(0) << 16) | (name.charCodeAt(name.length - 1) << 8) | name.length,
     multiplier,
   ) >>>
-    (32 - SLOT_BITS));
+  (32 - SLOT_BITS);
 
 /** The first odd multiplier under which no two names share a slot. */
 function perfectMultiplier(names) {

@@ -25,7 +25,9 @@ function writeLimits() {
   const names = Object.keys(constants);
   const constantName = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
   const lines = names.map((name) => `export const ${constantName(name)} = ${constants[name]};\n`);
-  const unsigned = names.map((name) => `export const ${constantName(name)}: u32 = ${constants[name]};\n`);
+  const unsigned = names.map(
+    (name) => `export const ${constantName(name)}: u32 = ${constants[name]};\n`,
+  );
   const types = names.map((name) => `export declare const ${constantName(name)}: number;\n`);
   writeFileSync(new URL("assembly/limits.ts", out), unsigned.join(""));
   writeFileSync(new URL("limits.js", out), lines.join(""));
@@ -50,7 +52,12 @@ async function compile(name, target) {
   const options = [
     fileURLToPath(new URL(target.entry, root)),
     ...["--outFile", wasm, "--runtime", "stub", "--importMemory", "--noExportMemory", "--noAssert"],
-    ...["--optimizeLevel", String(config.optimizeLevel), "--shrinkLevel", String(config.shrinkLevel)],
+    ...[
+      "--optimizeLevel",
+      String(config.optimizeLevel),
+      "--shrinkLevel",
+      String(config.shrinkLevel),
+    ],
     ...["--converge", "--memoryBase", "1024"],
     ...config.features.flatMap((feature) => ["--enable", feature]),
   ];

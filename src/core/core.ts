@@ -20,6 +20,7 @@ import {
   TRAILER_INPUT_OFFSET,
   TRAILER_RECORD_OFFSET,
 } from "#wasm/limits.js";
+import { createReference } from "./reference.ts";
 import { type CompiledModule, instantiateCore, simdIsSupported } from "./wasm.ts";
 
 export type Engine = "wasm-simd" | "reference";
@@ -117,7 +118,10 @@ export function loadCore(options: CoreOptions = {}): Core {
     options.chunkedStates ?? CHUNKED_STATE_COUNT_DEFAULT,
   );
   const seed = options.seed ?? randomSeed();
-  const { buffer, functions } = instantiateCore(layout, seed, options.module);
+  const { buffer, functions } =
+    engine === "reference"
+      ? createReference(layout, seed)
+      : instantiateCore(layout, seed, options.module);
   return {
     engine,
     bytes: new Uint8Array(buffer),
