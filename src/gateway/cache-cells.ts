@@ -1,6 +1,6 @@
 // Owns the way of the cache's own counts into the metrics, taken when somebody looks.
 
-import type { CacheStats } from "../cache/cache.ts";
+import type { CacheStats } from "../cache/cache-state.ts";
 import * as cells from "../telemetry/metric-table.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 

@@ -4,6 +4,7 @@
 import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import { Cache } from "../cache/cache.ts";
+import { CACHE_DEFAULTS, type CacheOptions } from "../cache/cache-state.ts";
 import { keyOfUri } from "../cache/key.ts";
 import { systemClock } from "../clock.ts";
 import { type Core, type Engine, loadCore } from "../core/core.ts";
@@ -85,12 +86,7 @@ class GatewayProcess implements Gateway {
     });
     this.#metrics = new Metrics({ version: packageVersion(), engine: this.#core.engine });
     this.#status = new StatusReport(this.#metrics, this.#clock);
-    this.#cache = new Cache(this.#core, this.#clock, {
-      memoryBytesMax: config.cache.memoryBytesMax,
-      objectBytesMax: config.cache.objectBytesMax,
-      coalesce: config.cache.coalesce,
-      requestIdPrefix: this.#ids.prefix,
-    });
+    this.#cache = new Cache(this.#core, this.#clock, cacheOptions(config, this.#ids.prefix));
     this.#generation = buildGeneration(config, { clock: this.#clock, metrics: this.#metrics });
     const trust = new TrustNetwork(config.trust);
     const accessLog =
@@ -120,6 +116,7 @@ class GatewayProcess implements Gateway {
       metrics: this.#metrics,
       trust,
       identity,
+      coalesce: this.#config.cache.coalesce,
       date,
     });
     return new App({
@@ -260,6 +257,17 @@ class GatewayProcess implements Gateway {
     this.#metrics.close();
     await this.#sinks.close();
   }
+}
+
+function cacheOptions({ cache }: GatewayConfig, requestIdPrefix: string): CacheOptions {
+  const { memoryBytesMax, objectBytesMax } = cache;
+  return {
+    ...CACHE_DEFAULTS,
+    format: { cacheName: "edgelane", requestIdPrefix },
+    memory: { ...CACHE_DEFAULTS.memory, bytesMax: Math.max(1, memoryBytesMax), objectBytesMax },
+    fill: { ...CACHE_DEFAULTS.fill, objectBytesMax },
+    inFlightBytesMax: Math.max(objectBytesMax, memoryBytesMax / 4),
+  };
 }
 
 /** A scrape that is being answered. */

@@ -2,6 +2,8 @@
 // swapped as a whole; what it holds is retired when it is idle. Knows no sockets.
 
 import { METHOD_GET, METHOD_HEAD } from "../../assembly/layout.ts";
+import type { CacheMode } from "../cache/policy/freshness.ts";
+import type { HitRules } from "../cache/stored-response.ts";
 import type { Clock } from "../clock.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { Cluster, CLUSTER_DEFAULTS, type ClusterConfig } from "../upstream/cluster.ts";
@@ -35,7 +37,7 @@ export function buildGeneration(
       upstream,
       cluster,
       upstreamRow: metrics.upstream(upstream.name),
-      hitRules: hitRules(route, metrics),
+      caching: { mode: cacheMode(config, route), rules: hitRules(route, metrics) },
     };
   });
   return { config, clusters, routes };
@@ -46,7 +48,14 @@ export async function retireGeneration(generation: Generation): Promise<void> {
   await Promise.all([...generation.clusters.values()].map((cluster) => cluster.close()));
 }
 
-function hitRules(route: RouteConfig, metrics: Metrics): Route["hitRules"] {
+/** Without memory nothing is cached, whatever a route says. */
+function cacheMode(config: GatewayConfig, { cache }: RouteConfig): CacheMode {
+  if (config.cache.memoryBytesMax === 0) return { kind: "off" };
+  if (cache.kind !== "fixed") return cache;
+  return { kind: "ttl", ttlSeconds: cache.ttlSeconds, staleSeconds: cache.staleSeconds };
+}
+
+function hitRules(route: RouteConfig, metrics: Metrics): HitRules {
   return {
     endpoint: route.name,
     getRow: metrics.route(route.name, METHOD_GET),

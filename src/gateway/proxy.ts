@@ -1,13 +1,15 @@
 // Owns the way of an exchange that was no plain hit: cache, collapsed forwarding, origin server, client (RFC 9110
 // section 7, RFC 9111 section 4). Composes the cache, the clusters and the wire, which do not know each other.
 
-import type { Answer, Cache, FillReader, FillTicket, Forward } from "../cache/cache.ts";
-import type { Fill } from "../cache/collapse.ts";
+import type { Answer } from "../cache/answer.ts";
+import { ATTEMPTS_MAX, backgroundReader, type Cache } from "../cache/cache.ts";
+import type { Fill, FillReader, FillTicket } from "../cache/collapse.ts";
+import type { Forward } from "../cache/forward.ts";
 import { type CacheKey, keyOfTarget } from "../cache/key.ts";
 import type { Clock } from "../clock.ts";
 import type { Core } from "../core/core.ts";
 import { GatewayError } from "../http/errors.ts";
-import type { Exchange, FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
+import type { Exchange, FieldLines, ResponseHead } from "../http/message.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { OriginRequest } from "../upstream/attempt.ts";
 import { type GatewayIdentity, isLoop, originFields } from "./forwarding.ts";
@@ -23,6 +25,8 @@ export interface ProxyOptions {
   readonly metrics: Metrics;
   readonly trust: TrustNetwork;
   readonly identity: GatewayIdentity;
+  /** Whether identical requests share one origin request. */
+  readonly coalesce: boolean;
   /** Now, as an HTTP-date. */
   readonly date: () => string;
 }
@@ -40,6 +44,16 @@ const IDEMPOTENT: ReadonlySet<string> = new Set([
   "OPTIONS",
   "QUERY",
 ]);
+
+/** What the log says of a request that went on to the origin server. */
+const FORWARD_OUTCOMES: Record<Forward["reason"], string> = {
+  bypass: "bypass",
+  method: "bypass",
+  request: "bypass",
+  stale: "expired",
+  "uri-miss": "miss",
+  "vary-miss": "miss",
+};
 
 export class Proxy {
   readonly #options: ProxyOptions;
@@ -71,10 +85,11 @@ class Delivery implements FillReader {
   readonly #exchange: Exchange;
   readonly #route: Route;
   readonly #options: ProxyOptions;
-  readonly #key: CacheKey | undefined;
+  /** null: nothing is cached for this request. */
+  readonly #key: CacheKey | null;
   readonly #startedMs: number;
   #ticket: FillTicket | null = null;
-  #attempt = 0;
+  #attempt: number;
 
   constructor(exchange: Exchange, route: Route, options: ProxyOptions) {
     this.request = exchange.request;
@@ -82,34 +97,31 @@ class Delivery implements FillReader {
     this.#route = route;
     this.#options = options;
     this.#startedMs = options.clock.monotonicMs();
+    this.#attempt = options.coalesce ? 1 : ATTEMPTS_MAX;
     const { scheme, authority, path } = exchange.request;
-    this.#key =
-      route.config.cache.kind === "off"
-        ? undefined
-        : keyOfTarget(options.core, scheme, authority, path);
+    const caches = route.caching.mode.kind !== "off";
+    this.#key = caches ? (keyOfTarget(options.core, scheme, authority, path) ?? null) : null;
     exchange.onDrain = () => this.#ticket?.resume();
     exchange.onAbort = () => this.#ticket?.leave();
   }
 
   start(): void {
     const { cache, clock } = this.#options;
-    this.#attempt++;
-    const found: Found =
-      this.#key === undefined
-        ? cache.bypass(this.request)
-        : cache.lookup(this.request, this.#key, this.#route.caching, clock.nowMs());
-    this.#exchange.outcome.cache = this.#key === undefined ? "" : found.outcome;
+    const { outcome } = this.#exchange;
+    const found = cache.lookup(this.request, this.#key, this.#route.caching, clock.nowMs());
     if (found.kind === "forward") {
-      this.#ticket = this.#join(found, this, this.#attempt);
+      if (this.#key !== null) outcome.cache = FORWARD_OUTCOMES[found.reason];
+      this.#ticket = this.#join(found, this);
       return;
     }
+    outcome.cache = found.outcome;
     this.onAnswer(found.answer);
-    if (found.refresh !== null) this.#join(found.refresh, new Refresh(this.request), 1);
+    if (found.refresh !== null) this.#join(found.refresh, backgroundReader(found.refresh.request));
   }
 
   /** Waits for the origin request of another, or makes one. */
-  #join(forward: Forward, reader: FillReader, attempt: number): FillTicket {
-    const joined = this.#options.cache.join(forward, reader, attempt);
+  #join(forward: Forward, reader: FillReader): FillTicket {
+    const joined = this.#options.cache.join(forward, reader, this.#attempt);
     if (joined.fill !== null) this.#lead(forward, joined.fill);
     else if (reader === this) this.#exchange.outcome.cache = "collapsed";
     return joined.ticket;
@@ -127,7 +139,7 @@ class Delivery implements FillReader {
     const { request, body, bodyLength, expectsContinue, client, id } = this.#exchange;
     const { trust, identity } = this.#options;
     const trusted = trust.has(client.address);
-    const received = { ...request, fields: forward.originFields };
+    const received = { ...request, fields: forward.fields };
     const fields = originFields(received, { client, trusted, requestId: id }, identity);
     const host = originHost(this.#route.upstream.host, request.authority);
     if (host !== null) fields.unshift("Host", host);
@@ -172,6 +184,7 @@ class Delivery implements FillReader {
 
   /** The response under way is not for this request: it goes its own way. */
   onRelease(): void {
+    this.#attempt++;
     if (!this.#exchange.ended) this.start();
   }
 
@@ -183,31 +196,6 @@ class Delivery implements FillReader {
     }
     return { status: head.status, reason: head.reason, fields };
   }
-}
-
-/** A validation in the background, while a stale response was the answer (RFC 5861 section 3): nobody reads it. */
-class Refresh implements FillReader {
-  readonly request: RequestHead;
-
-  constructor(request: RequestHead) {
-    this.request = request;
-  }
-
-  onAnswer(): void {}
-
-  onInterim(): void {}
-
-  onHead(): void {}
-
-  onData(): boolean {
-    return true;
-  }
-
-  onEnd(): void {}
-
-  onError(): void {}
-
-  onRelease(): void {}
 }
 
 /** The Host that the origin server sees; null: its own, which the upstream puts in. */

@@ -1,6 +1,6 @@
 // Owns what a route is once its generation is built: its config with everything that was looked up for it.
 
-import type { HitRules } from "../cache/stored-response.ts";
+import type { RouteCaching } from "../cache/forward.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { RouteConfig, UpstreamConfig } from "./gateway-config.ts";
 
@@ -10,6 +10,6 @@ export interface Route {
   readonly cluster: Cluster;
   /** Row of the upstream in the metrics. */
   readonly upstreamRow: number;
-  /** What its hits are counted and logged as. */
-  readonly hitRules: HitRules;
+  /** How it caches, and what its hits are counted and logged as. */
+  readonly caching: RouteCaching;
 }
