@@ -141,9 +141,11 @@ export class LatencyTable {
     return { labels, group, status, buckets, count, sumMs: this.#cells[base + SUM_CELL] ?? 0 };
   }
 
-  /** Names of the groups that have rows. */
+  /** Names of the groups that have rows; that of the overflow when it was needed. */
   groups(): string[] {
-    return [...this.#groupByName.keys()];
+    const overflow = this.#groupNames[OVERFLOW] ?? "";
+    const used = this.latencies(overflow).some((count) => count > 0);
+    return [...this.#groupByName.keys(), ...(used ? [overflow] : [])];
   }
 
   /** Log-linear counts of a group since the start; a view that goes on counting. */

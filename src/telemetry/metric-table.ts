@@ -238,7 +238,7 @@ export const METRICS: readonly MetricRow[] = [
   {
     name: "gateway_event_loop_lag_seconds",
     type: "gauge",
-    help: "How late timers fired since the last scrape but one, by quantile; quantile 1 is the maximum.",
+    help: "How late timers fired over the last one to two minutes, by quantile; quantile 1 is the maximum.",
     labels: ["quantile"],
     read: (from) => from.eventLoopLag,
   },

@@ -2,10 +2,10 @@
 // adds, no allocation, no look-up by string. Knows no sockets and no clock; labels are route and upstream names,
 // methods and status codes, never what a client sent.
 
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import { FAILURES } from "../http/errors.ts";
 import type { ReasonCode } from "../http/errors.ts";
+import { EventLoopLag } from "./event-loop-lag.ts";
 import { labelPair, renderLatencies } from "./exposition.ts";
 import { LatencyTable } from "./latency-table.ts";
 import {
@@ -41,9 +41,6 @@ const REASON_INDEX: ReadonlyMap<string, number> = new Map(
 /** 2,000 label sets are a large config; ten times as much memory is still 6 MB, touched only when used. */
 const REQUEST_LIMITS = { rowsMax: 4096, seriesMax: 16_384, groupsMax: 1024 };
 const UPSTREAM_LIMITS = { rowsMax: 256, seriesMax: 4096, groupsMax: 256 };
-
-/** How often the event loop is sampled; a delay below it is not late. */
-const LAG_RESOLUTION_MS = 20;
 
 /**
  * Default metrics that are left out. Listing every handle holds the loop for milliseconds with 10,000 connections. The
@@ -83,7 +80,7 @@ export class Metrics {
   readonly #upstreamNames = new Map<number, string>();
   readonly #options: MetricsOptions;
   readonly #registry = new Registry();
-  readonly #lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
+  readonly #lag = new EventLoopLag();
   #sources: Sources = NO_SOURCES;
   /** What the scrape under way reports, read once for all metrics. */
   #scrape: GatewayReadings | null = null;
@@ -91,7 +88,6 @@ export class Metrics {
   constructor(options: MetricsOptions) {
     this.#options = options;
     this.cells[RELOAD_SUCCEEDED] = 1;
-    this.#lag.enable();
     collectDefaultMetrics({
       register: this.#registry,
       eventLoopMonitoringPrecision: UNWANTED_SAMPLING_MS,
@@ -192,14 +188,14 @@ export class Metrics {
       upstreamFailures: [...this.#upstreamFailures].flatMap(([row, counts]) =>
         byReason(counts, [this.#upstreamNames.get(row) ?? "overflow"]),
       ),
-      eventLoopLag: this.#eventLoopLag(),
+      eventLoopLag: this.#lag.read(),
       accessLogDropped: sources.accessLogDropped(),
     };
   }
 
   /** Stops sampling the event loop. */
   close(): void {
-    this.#lag.disable();
+    this.#lag.close();
     this.#registry.clear();
   }
 
@@ -228,18 +224,6 @@ export class Metrics {
         for (const [labels, value] of row.read(readings())) this.inc(named(labels), value);
       },
     });
-  }
-
-  #eventLoopLag(): [string[], number][] {
-    const lag = this.#lag;
-    const lateSeconds = (nanoseconds: number): number =>
-      Math.max(0, nanoseconds - LAG_RESOLUTION_MS * 1e6) / 1e9;
-    if (lag.count === 0) return [];
-    return [
-      [["0.5"], lateSeconds(lag.percentile(50))],
-      [["0.99"], lateSeconds(lag.percentile(99))],
-      [["1"], lateSeconds(lag.max)],
-    ];
   }
 }
 

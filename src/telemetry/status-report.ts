@@ -5,12 +5,17 @@ import type { Clock } from "../clock.ts";
 import type { LatencyTable } from "./latency-table.ts";
 import * as cells from "./metric-table.ts";
 import type { Metrics } from "./metrics.ts";
-import { percentilesOf } from "./percentiles.ts";
+import { LATENCY_BUCKETS, mergeLatencies, percentilesOf } from "./percentiles.ts";
 import type { Percentiles } from "./percentiles.ts";
 import type { BufferReading, CacheReading, ConnectionReading, TargetReading } from "./readings.ts";
 
 /** Percentiles of a window are of use; those since the start never move again after a day. */
 const WINDOW_MS = 30_000;
+
+interface LatencyStatus {
+  readonly total: Percentiles;
+  readonly recent: Percentiles;
+}
 
 /** A route or an upstream. */
 export interface TrafficStatus {
@@ -18,7 +23,7 @@ export interface TrafficStatus {
   readonly requests: number;
   /** By class of the status: "2xx", …; "0" for clients that left before one was sent. */
   readonly statuses: Readonly<Record<string, number>>;
-  readonly latencyMs: { readonly total: Percentiles; readonly recent: Percentiles };
+  readonly latencyMs: LatencyStatus;
 }
 
 export interface Status {
@@ -29,6 +34,8 @@ export interface Status {
   /** How long the window of `recent` is at the moment. */
   readonly recentSeconds: number;
   readonly requests: number;
+  /** Of all endpoints together. */
+  readonly latencyMs: LatencyStatus;
   readonly bytes: { readonly received: number; readonly sent: number };
   readonly connections: ConnectionReading & { readonly accepted: number; readonly refused: number };
   readonly cache: {
@@ -81,6 +88,7 @@ export class StatusReport {
       uptimeSeconds: (nowMs - this.#startedMs) / 1000,
       recentSeconds: (nowMs - this.#windowStartsMs[0]) / 1000,
       requests: endpoints.reduce((sum, endpoint) => sum + endpoint.requests, 0),
+      latencyMs: overall(metrics.requests),
       bytes: { received: cell(cells.BYTES_RECEIVED), sent: cell(cells.BYTES_SENT) },
       connections: {
         ...readings.connections,
@@ -133,6 +141,16 @@ function cacheCounts(cell: (index: number) => number): Omit<Status["cache"], "ti
   };
 }
 
+function overall(table: LatencyTable): LatencyStatus {
+  const total = new Float64Array(LATENCY_BUCKETS);
+  const recent = new Float64Array(LATENCY_BUCKETS);
+  for (const group of table.groups()) {
+    mergeLatencies(total, table.latencies(group));
+    mergeLatencies(recent, table.recentLatencies(group));
+  }
+  return { total: percentilesOf(total), recent: percentilesOf(recent) };
+}
+
 function traffic(table: LatencyTable): TrafficStatus[] {
   const statuses = new Map<string, Record<string, number>>();
   for (let index = 0; index < table.seriesCount; index += 1) {
@@ -143,8 +161,7 @@ function traffic(table: LatencyTable): TrafficStatus[] {
     byClass[statusClass] = (byClass[statusClass] ?? 0) + count;
     statuses.set(group, byClass);
   }
-  const names = new Set([...table.groups(), ...statuses.keys()]);
-  return [...names].map((name) => {
+  return table.groups().map((name) => {
     const byClass = statuses.get(name) ?? {};
     return {
       name,

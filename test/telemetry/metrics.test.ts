@@ -221,7 +221,7 @@ describe("label sets are bounded", () => {
     expect(series).toHaveLength(5);
     expect(series.reduce((sum, { count }) => sum + count, 0)).toBe(20);
     expect(series[0]).toMatchObject({ labels: 'endpoint="overflow",status="other"', count: 16 });
-    expect(table.groups()).toEqual(["route-0", "route-1"]);
+    expect(table.groups()).toEqual(["route-0", "route-1", "overflow"]);
     expect(table.latencies("overflow").reduce((sum, count) => sum + count, 0)).toBe(16);
   });
 
