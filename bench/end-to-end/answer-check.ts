@@ -33,7 +33,7 @@ async function expectOriginRequests(
   const seen = (await context.origin.requestCount()) - before;
   if (seen === expected) return;
   const sent = `${requestsPerCheck} requests for ${path}`;
-  throw new Error(`${subject.name}: ${sent} made ${seen} requests to the origin, not ${expected}`);
+  throw new Error(`${sent} made ${seen} requests to the origin, not ${expected}`);
 }
 
 async function expectContent(subject: Subject, path: string, size: SizeName): Promise<void> {
@@ -45,5 +45,5 @@ async function expectContent(subject: Subject, path: string, size: SizeName): Pr
   if (answer.status !== 200) wrong.push(`status ${answer.status}`);
   if (length !== String(content.length)) wrong.push(`Content-Length ${length ?? "missing"}`);
   if (answer.digest !== digest) wrong.push(`other content (${answer.content.length} bytes)`);
-  if (wrong.length > 0) throw new Error(`${subject.name}: GET ${path}: ${wrong.join(", ")}`);
+  if (wrong.length > 0) throw new Error(`GET ${path}: ${wrong.join(", ")}`);
 }

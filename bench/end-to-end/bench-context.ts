@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import { join } from "node:path";
 import { nowMs } from "./clock.ts";
+import { Faults } from "./faults.ts";
 import { freePort, waitUntilReady } from "./http-client.ts";
 import { Origin, startBulkOrigin } from "./origin.ts";
 import type { Peer } from "./peer.ts";
@@ -21,6 +22,7 @@ export interface BenchContext {
   readonly origin: Origin;
   readonly bulkPort: number;
   readonly bulkBytes: number;
+  readonly faults: Faults;
   /** Says what is going on; not part of the result. */
   readonly progress: (line: string) => void;
 }
@@ -47,8 +49,9 @@ export async function openContext(
     const nginx = findProgram("nginx");
     const origin = await Origin.start({ children, directory, core: loadCore, nginx });
     const bulk = await startBulkOrigin(children, loadCore, bulkBytes);
-    const shared = { children, directory, gatewayCore, loadCore, origin, bulkBytes, progress };
-    return { ...shared, bulkPort: bulk.port };
+    const cores = { gatewayCore, loadCore };
+    const origins = { origin, bulkPort: bulk.port, bulkBytes };
+    return { children, directory, ...cores, ...origins, faults: new Faults(), progress };
   } catch (error) {
     await children.stopAll();
     throw error;
@@ -80,7 +83,6 @@ export async function startSubject(
     return { name: peer.name, peer, port, child, readyMs };
   } catch (error) {
     await child.stop();
-    const message = error instanceof Error ? error.message : String(error);
-    throw new Error(`${peer.name}: ${message}`, { cause: error });
+    throw error;
   }
 }

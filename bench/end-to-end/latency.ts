@@ -50,25 +50,27 @@ export async function measureLatency(
   for (let index = 0; index < taking.length; index++) {
     const subject = taking[(index + round) % taking.length] ?? null;
     const name = subject?.name ?? directName;
-    const result = await runGenerator(context, {
-      port: subject?.port ?? context.origin.port,
-      path: scenario.mode === "hits" ? "/fresh/1k" : "/pass/1k",
-      ratePerSecond: scenario.ratePerSecond,
-      connections,
-      warmupSeconds: Math.min(1, seconds),
-      seconds,
-      seed: round + 1,
-    });
-    samples.push({
-      scenario: scenario.name,
-      subject: name,
-      round,
-      p50Ms: result.latencyMs.p50,
-      p99Ms: result.latencyMs.p99,
-      p999Ms: result.latencyMs.p999,
-      failed: result.failed,
-      due: result.due,
-      latenessP99Ms: result.latenessMs.p99,
+    await context.faults.guard(name, async () => {
+      const result = await runGenerator(context, {
+        port: subject?.port ?? context.origin.port,
+        path: scenario.mode === "hits" ? "/fresh/1k" : "/pass/1k",
+        ratePerSecond: scenario.ratePerSecond,
+        connections,
+        warmupSeconds: 0.5,
+        seconds,
+        seed: round + 1,
+      });
+      samples.push({
+        scenario: scenario.name,
+        subject: name,
+        round,
+        p50Ms: result.latencyMs.p50,
+        p99Ms: result.latencyMs.p99,
+        p999Ms: result.latencyMs.p999,
+        failed: result.failed,
+        due: result.due,
+        latenessP99Ms: result.latenessMs.p99,
+      });
     });
   }
   return samples;

@@ -23,7 +23,7 @@ import { haproxy } from "./peer-haproxy.ts";
 import { nginx, nginxWithLog } from "./peer-nginx.ts";
 import { fastify, httpProxy3 } from "./peer-node.ts";
 import { varnish } from "./peer-varnish.ts";
-import { findProgram, installSystemPackages } from "./programs.ts";
+import { findVersion, installSystemPackages } from "./programs.ts";
 import { renderReport } from "./report.ts";
 import { type BenchResult, judgeGoals, type Samples } from "./result.ts";
 import { measureStart } from "./startup.ts";
@@ -41,8 +41,8 @@ const allPeers: readonly Peer[] = [
   httpProxy3,
 ];
 
-const gibibyte = 2 ** 30;
-const idleConnections = 5_000;
+const bulkBytes = { quick: 2 ** 28, full: 2 ** 30 };
+const idleConnections = { quick: 2_000, full: 5_000 };
 
 type MutableSamples = { -readonly [Key in keyof Samples]: Samples[Key][number][] };
 
@@ -55,9 +55,11 @@ export async function runBenchmark(
   const missing: string[] = [];
   const problem = options.install ? installSystemPackages() : null;
   if (problem !== null) missing.push(problem);
-  if (findProgram("wrk") === null) throw new Error("wrk is not installed; --install installs it");
+  const wrk = findVersion("wrk", "-v");
+  if (!wrk.found) throw new Error(`${wrk.reason}; --install installs it`);
   const { peers, versions } = await findPeers(options, missing);
-  const context = await openContext(gibibyte, progress);
+  versions["wrk"] = wrk.version;
+  const context = await openContext(bulkBytes[options.extent], progress);
   const samples: MutableSamples = { throughput: [], latency: [], idle: [], bulk: [], startup: [] };
   try {
     await measureTraffic(context, options, peers, samples);
@@ -75,8 +77,8 @@ export async function runBenchmark(
       rounds: options.rounds,
       seconds: options.seconds,
     },
-    versions: { ...versions, wrk: versionOf("wrk") },
-    missing,
+    versions,
+    missing: [...missing, ...context.faults.reasons()],
     origin: context.origin.kind,
     ...samples,
     goals: judgeGoals(samples),
@@ -121,10 +123,12 @@ async function measureTraffic(
   if (throughput.length + latency.length === 0) return;
   const subjects: Subject[] = [];
   for (const peer of peers) {
-    const subject = await startSubject(context, peer);
-    await checkAnswers(context, subject);
-    subjects.push(subject);
-    context.progress(`${peer.name} answers correctly`);
+    await context.faults.guard(peer.name, async () => {
+      const subject = await startSubject(context, peer);
+      await checkAnswers(context, subject);
+      subjects.push(subject);
+      context.progress(`${peer.name} answers correctly`);
+    });
   }
   for (let round = 0; round < options.rounds; round++) {
     for (const scenario of throughput) {
@@ -133,6 +137,7 @@ async function measureTraffic(
       const measured = await measureThroughput(context, subjects, scenario, round, seconds);
       samples.throughput.push(...measured);
     }
+    if (options.extent === "quick" && round > 0) continue;
     for (const scenario of latency) {
       context.progress(`round ${round + 1}/${options.rounds}: latency, ${scenario.name}`);
       const { seconds } = options;
@@ -154,26 +159,22 @@ async function measureProcesses(
   const rounds = options.extent === "quick" ? 1 : Math.min(3, options.rounds);
   for (let round = 0; round < rounds; round++) {
     for (const peer of measured) {
-      const about = `round ${round + 1}/${rounds}: ${peer.name}`;
-      if (options.only.includes("startup")) {
-        samples.startup.push(await measureStart(context, peer, round));
-      }
-      if (options.only.includes("idle")) {
-        context.progress(`${about}, idle connections`);
-        samples.idle.push(await measureIdle(context, peer, round, idleConnections));
-      }
-      if (options.only.includes("bulk") && peer.modes.includes("bulk")) {
+      context.progress(`round ${round + 1}/${rounds}: ${peer.name}, memory and start-up`);
+      await context.faults.guard(peer.name, async () => {
+        if (options.only.includes("startup")) {
+          samples.startup.push(await measureStart(context, peer, round));
+        }
+        if (options.only.includes("idle")) {
+          const connections = idleConnections[options.extent];
+          samples.idle.push(await measureIdle(context, peer, round, connections));
+        }
+        if (!options.only.includes("bulk") || !peer.modes.includes("bulk")) return;
         for (const direction of ["down", "up"] as const) {
-          context.progress(`${about}, 1 GiB ${direction}`);
           samples.bulk.push(await measureBulk(context, peer, round, direction));
         }
-      }
+      });
     }
   }
-}
-
-function versionOf(program: string): string {
-  return findProgram(program) === null ? "missing" : "installed";
 }
 
 /** Stores a complete run under bench/results and any run where --json says; gives the file, or null. */
@@ -206,7 +207,7 @@ async function main(words: readonly string[]): Promise<number> {
     const file = storeResult(result, options);
     process.stdout.write(renderReport(result));
     if (file !== null) process.stderr.write(`stored in ${file}\n`);
-    return 0;
+    return result.missing.some((reason) => reason.startsWith(edgelane.name)) ? 1 : 0;
   } catch (error) {
     process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
     return error instanceof TypeError || error instanceof RangeError ? 2 : 1;

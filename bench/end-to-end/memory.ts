@@ -49,7 +49,7 @@ export async function measureIdle(
     client.write("\n");
     const still = await client.line("still", 5_000);
     if (opened !== `open ${connections}` || still !== `still ${connections}`) {
-      throw new Error(`${peer.name}: of ${connections} idle connections: ${opened}, ${still}`);
+      throw new Error(`of ${connections} idle connections: ${opened}, ${still}`);
     }
     await client.exited;
     const bytesPerConnection = (after - before) / connections;
@@ -91,7 +91,7 @@ async function warmUp(context: BenchContext, subject: Subject): Promise<string> 
   const path = subject.peer.modes.includes("hits") ? "/fresh/1k" : "/pass/1k";
   const load = { port: subject.port, path, connections: 64, seconds: 2, fields: [] };
   const result = await runWrk(context, load);
-  if (result.failed > 0) throw new Error(`${subject.name}: ${result.failed} requests failed`);
+  if (result.failed > 0) throw new Error(`${result.failed} requests failed`);
   return path;
 }
 

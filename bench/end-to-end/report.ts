@@ -98,7 +98,8 @@ function bulkTable(result: BenchResult): string[] {
   });
   const columns = ["gateway", "down: growth MiB", "MiB/s", "up: growth MiB", "MiB/s"];
   const note = "The reader stops four times for half a second, which the MiB/s include.";
-  return [`### Memory while 1 GiB streams\n\n${note}\n\n${table(columns, rows)}`];
+  const mebibytes = whole((result.bulk[0]?.bytes ?? 0) / 1_048_576);
+  return [`### Memory while ${mebibytes} MiB stream\n\n${note}\n\n${table(columns, rows)}`];
 }
 
 function startupTable(result: BenchResult): string[] {

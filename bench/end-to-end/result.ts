@@ -59,7 +59,7 @@ export function judgeGoals(samples: Samples): Goal[] {
     const growth = own(samples.bulk)
       .filter((sample) => sample.direction === direction)
       .map((sample) => sample.growthBytes / mebibyte);
-    const name = `memory growth while 1 GiB streams ${direction}`;
+    const name = `memory growth while a large body streams ${direction}`;
     if (growth.length > 0) goals.push(atMost(name, median(growth), 32, "MiB"));
   }
   const ready = own(samples.startup).map((sample) => sample.readyMs);

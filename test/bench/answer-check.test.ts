@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { checkAnswers } from "../../bench/end-to-end/answer-check.ts";
 import type { BenchContext, Subject } from "../../bench/end-to-end/bench-context.ts";
+import { Faults } from "../../bench/end-to-end/faults.ts";
 import { type Answer, get } from "../../bench/end-to-end/http-client.ts";
 import { Origin } from "../../bench/end-to-end/origin.ts";
 import { allowedCores } from "../../bench/end-to-end/proc.ts";
@@ -26,7 +27,8 @@ beforeAll(async () => {
   const origin = await Origin.start({ children, directory, core, nginx: null });
   const cores = { gatewayCore: core, loadCore: core };
   const bulk = { bulkPort: 0, bulkBytes: 0 };
-  context = { children, directory, origin, ...cores, ...bulk, progress: () => undefined };
+  const faults = new Faults();
+  context = { children, faults, directory, origin, ...cores, ...bulk, progress: () => undefined };
 });
 
 afterAll(async () => {
