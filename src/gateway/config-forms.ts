@@ -215,13 +215,17 @@ export const MIDDLEWARE: Form = {
 };
 
 export function integer(min: number, max: number): Form {
+  const accepts = (value: unknown): boolean => {
+    return Number.isInteger(value) && Number(value) >= min && Number(value) <= max;
+  };
   return {
     json: ["integer"],
     pattern: "",
     expected: `a whole number from ${min} to ${max}`,
     words: [],
-    accepts: (value) => Number.isInteger(value) && Number(value) >= min && Number(value) <= max,
-    guess: (value) => (/^\d+$/.test(String(value)) ? String(value) : null),
+    accepts,
+    // In quotes it is a word, as "100" is in YAML.
+    guess: (value) => (typeof value === "string" && accepts(Number(value)) ? value : null),
     explain: nothing,
   };
 }

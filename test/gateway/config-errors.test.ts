@@ -1,0 +1,359 @@
+// Tests what is said about a config that is wrong: each row is a file and every line that `check`
+// prints for it, places and suggestions included.
+
+import { describe, expect, it } from "vitest";
+import { checkText } from "../../src/gateway/config.ts";
+import { formatProblem } from "../../src/gateway/config-problem.ts";
+
+const UPSTREAM = "upstreams: {a: http://127.0.0.1:3000}\n";
+
+function check(text: string, environment = {}, file = "e.yaml"): string[] {
+  const { problems } = checkText(text, file, { environment });
+  return problems.map((problem) => formatProblem(file, problem));
+}
+
+const DURATION = "expected a duration such as 500ms, 5s, 10m, 1h or 1d";
+const SIZE = "expected a size such as 64KB, 512MB or 1GiB";
+
+describe("keys", () => {
+  const rows: [string, string, string[]][] = [
+    [
+      "an unknown key",
+      `${UPSTREAM}lisen: [":80"]\n`,
+      ['e.yaml:2:1: lisen: unknown key; did you mean "listen"?'],
+    ],
+    ["one that is like none", `${UPSTREAM}zzzzzz: 1\n`, ["e.yaml:2:1: zzzzzz: unknown key"]],
+    [
+      "one written with a dash",
+      `${UPSTREAM}limits: {head-timeout: 5s}\n`,
+      ['e.yaml:2:10: limits.head-timeout: unknown key; did you mean "headTimeout"?'],
+    ],
+    [
+      "deep in a list of maps",
+      "upstreams:\n  a:\n    targets:\n      - {url: http://h:1, wieght: 2}\n",
+      ['e.yaml:4:27: upstreams.a.targets[0].wieght: unknown key; did you mean "weight"?'],
+    ],
+    ["a key without a value", `${UPSTREAM}cache:\n`, ["e.yaml:2:1: cache: has no value"]],
+    [
+      "a missing key",
+      `${UPSTREAM}routes:\n  - {to: a}\n`,
+      ["e.yaml:3:5: routes[0].match: is required"],
+    ],
+    [
+      "a prototype is no key",
+      `${UPSTREAM}__proto__: {health: off}\n`,
+      ["e.yaml:2:1: __proto__: unknown key"],
+    ],
+    ["an empty file", "", ["e.yaml:1:1: expected a map with at least the key upstreams"]],
+    ["a list", "- 1\n", ["e.yaml:1:1: expected a map with at least the key upstreams"]],
+    ["no upstreams", "health: off\n", ["e.yaml:1:1: upstreams: at least one upstream is required"]],
+  ];
+  for (const [name, text, expected] of rows) {
+    it(name, () => expect(check(text)).toEqual(expected));
+  }
+});
+
+describe("values", () => {
+  const rows: [string, string, string[]][] = [
+    [
+      "a duration without a unit",
+      "limits: {idleTimeout: 75}\n",
+      [`e.yaml:2:10: limits.idleTimeout: ${DURATION}; did you mean "75s"?`],
+    ],
+    [
+      "a duration in words",
+      "limits: {idleTimeout: 75 seconds}\n",
+      [`e.yaml:2:10: limits.idleTimeout: ${DURATION}; did you mean "75s"?`],
+    ],
+    [
+      "a duration of nothing",
+      "limits: {idleTimeout: 0s}\n",
+      [`e.yaml:2:10: limits.idleTimeout: ${DURATION}`],
+    ],
+    [
+      "longer than a timer can wait",
+      "limits: {idleTimeout: 30d}\n",
+      [`e.yaml:2:10: limits.idleTimeout: ${DURATION}`],
+    ],
+    [
+      "a size without a unit",
+      "cache: {objectMax: 5M}\n",
+      [`e.yaml:2:9: cache.objectMax: ${SIZE}; did you mean "5MB"?`],
+    ],
+    ["off where it may not be", "limits: {drain: off}\n", [`e.yaml:2:10: limits.drain: ${SIZE}`]],
+    [
+      "a share as a fraction",
+      "tracing: {sample: 0.01}\n",
+      [
+        "e.yaml:2:1: warning: tracing: not available in this version: tracing; no span is sent, trace fields pass through",
+        'e.yaml:2:11: tracing.sample: expected a share such as 20% or 0.5%; did you mean "1%"?',
+      ],
+    ],
+    [
+      "a port for an address",
+      "listen: [8080]\n",
+      [
+        'e.yaml:2:10: listen[0]: expected an address such as ":8080", "127.0.0.1:8080" or "[::1]:8080", or a map of address, http3; did you mean ":8080"?',
+      ],
+    ],
+    [
+      "a boolean in words",
+      "cache: {coalesce: no}\n",
+      ['e.yaml:2:9: cache.coalesce: expected true or false; did you mean "false"?'],
+    ],
+    [
+      "a word that is none of them",
+      "log: {level: inof}\n",
+      [
+        'e.yaml:2:7: log.level: expected fatal, error, warn, info, debug, trace or silent; did you mean "info"?',
+      ],
+    ],
+    [
+      "an address for a network",
+      "trust: [10.0.0.1]\n",
+      [
+        'e.yaml:2:9: trust[0]: expected a network such as 10.0.0.0/8, 192.0.2.7/32 or 2001:db8::/32; did you mean "10.0.0.1/32"?',
+      ],
+    ],
+    [
+      "an octal address in a network",
+      "trust: [0177.0.0.1/8]\n",
+      [
+        "e.yaml:2:9: trust[0]: expected a network such as 10.0.0.0/8, 192.0.2.7/32 or 2001:db8::/32",
+      ],
+    ],
+    [
+      "a map for a number",
+      "limits: {requests: {}}\n",
+      ["e.yaml:2:10: limits.requests: expected a whole number from 1 to 1000000000"],
+    ],
+    [
+      "a number out of bounds",
+      "limits: {connections: 0}\n",
+      ["e.yaml:2:10: limits.connections: expected a whole number from 1 to 1000000"],
+    ],
+    [
+      "a secret that is too short is not repeated",
+      "admin: {token: hunter2}\n",
+      ["e.yaml:2:9: admin.token: expected at least 16 characters of ASCII without spaces"],
+    ],
+  ];
+  for (const [name, text, expected] of rows) {
+    it(name, () => expect(check(UPSTREAM + text)).toEqual(expected));
+  }
+});
+
+describe("targets", () => {
+  const rows: [string, string, string | null][] = [
+    ["no scheme", "10.0.0.1:3000", "http://10.0.0.1:3000"],
+    ["a path", "http://10.0.0.1:3000/api", "http://10.0.0.1:3000"],
+    ["a query", "http://10.0.0.1:3000?a", "http://10.0.0.1:3000"],
+    ["credentials", "http://me:secret@10.0.0.1:3000", "http://10.0.0.1:3000"],
+    ["another scheme", "ftp://10.0.0.1", null],
+    ["port 0", "http://10.0.0.1:0", null],
+    ["a port that is none", "http://10.0.0.1:99999", null],
+  ];
+  for (const [name, url, suggestion] of rows) {
+    it(`refuses ${name}`, () => {
+      const question = suggestion === null ? "" : `; did you mean "${suggestion}"?`;
+      const [line] = check(`upstreams:\n  a: {targets: ["${url}"]}\n`);
+      expect(line).toBe(
+        "e.yaml:2:17: upstreams.a.targets[0]: expected a URL of scheme, host and port, " +
+          `such as http://10.0.0.11:3000, or a map of url, weight, backup${question}`,
+      );
+    });
+  }
+
+  it("refuses an upstream of backups alone", () => {
+    expect(check("upstreams:\n  a:\n    targets: [{url: http://h:1, backup: true}]\n")).toEqual([
+      "e.yaml:3:5: upstreams.a.targets: every target is a backup; one must not be",
+    ]);
+  });
+
+  it("refuses an upstream without targets", () => {
+    expect(check("upstreams: {a: {targets: []}}\n")).toEqual([
+      "e.yaml:1:17: upstreams.a.targets: at least one target is required",
+    ]);
+  });
+
+  it("warns of a target that is there twice", () => {
+    expect(check("upstreams: {a: {targets: [http://h:1, http://h:1]}}\n")).toEqual([
+      "e.yaml:1:39: warning: upstreams.a.targets[1]: the same target twice; use weight",
+    ]);
+  });
+
+  it("takes a slip in the host policy for no host name", () => {
+    expect(check("upstreams: {a: {targets: [http://h:1], host: preserv}}\n")).toEqual([
+      'e.yaml:1:40: upstreams.a.host: expected preserve, target or a host name; did you mean "preserve"?',
+    ]);
+  });
+});
+
+describe("routes", () => {
+  const upstreams = "upstreams: {api: http://h:1, web: http://h:2}\nroutes:\n";
+  const rows: [string, string, string[]][] = [
+    [
+      "an upstream that does not exist",
+      "  - {match: /*, to: ap}\n  - {match: /w, to: web}\n",
+      [
+        "e.yaml:1:13: warning: upstreams.api: no route leads to it",
+        'e.yaml:3:17: routes[0].to: no upstream "ap"; did you mean "api"?',
+      ],
+    ],
+    [
+      "a match that is none",
+      "  - {match: example.com, to: api}\n  - {match: /w, to: web}\n",
+      ['e.yaml:3:6: routes[0].match: no path; did you mean "example.com/*"?'],
+    ],
+    [
+      "two of the same match",
+      "  - {match: GET A.com/x, to: api}\n  - {match: GET  a.com/x, to: web}\n",
+      ["e.yaml:4:6: warning: routes[1].match: never reached: routes[0] has the same match"],
+    ],
+    [
+      "one behind the health path",
+      "  - {match: /health, to: api}\n  - {match: /w, to: web}\n",
+      [
+        "e.yaml:3:6: warning: routes[0].match: never reached: the gateway answers this path itself (health)",
+      ],
+    ],
+    [
+      "two of the same name",
+      "  - {match: /a, to: api, name: x}\n  - {match: /b, to: web, name: x}\n",
+      ["e.yaml:4:26: routes[1].name: routes[0] has this name already"],
+    ],
+    [
+      "none",
+      "  []\n",
+      [
+        "e.yaml:1:13: warning: upstreams.api: no route leads to it",
+        "e.yaml:1:30: warning: upstreams.web: no route leads to it",
+        "e.yaml:2:1: routes: at least one route is required",
+      ],
+    ],
+    [
+      "a fixed cache without a lifetime",
+      "  - {match: /a, to: api, cache: {stale: 1h}}\n  - {match: /b, to: web}\n",
+      ["e.yaml:3:26: routes[0].cache.ttl: is required"],
+    ],
+  ];
+  for (const [name, text, expected] of rows) {
+    it(name, () => expect(check(upstreams + text)).toEqual(expected));
+  }
+
+  it("are needed with more than one upstream", () => {
+    expect(check("upstreams: {api: http://h:1, web: http://h:2}\n")).toEqual([
+      "e.yaml:1:1: routes: which upstream gets what: needed with more than one upstream",
+    ]);
+  });
+});
+
+describe("listeners", () => {
+  const rows: [string, string, string[]][] = [
+    ["none", "listen: []\n", ["e.yaml:2:1: listen: at least one address is required"]],
+    [
+      "the same address twice",
+      'listen: [":80", "*:80"]\n',
+      ["e.yaml:2:17: listen[1]: listen[0] is the same address"],
+    ],
+    [
+      "admin on a public address",
+      'listen: ["127.0.0.1:80"]\nadmin: {listen: 127.0.0.1:80}\n',
+      ["e.yaml:3:9: admin.listen: the same address as a public listener"],
+    ],
+    [
+      "admin off loopback without a token",
+      'admin: {listen: ":9180"}\n',
+      ["e.yaml:2:9: admin.listen: any address but loopback needs admin.token"],
+    ],
+  ];
+  for (const [name, text, expected] of rows) {
+    it(name, () => expect(check(UPSTREAM + text)).toEqual(expected));
+  }
+});
+
+describe("variables", () => {
+  it("must be set, or say that they may be unset", () => {
+    const text = `${UPSTREAM}cache: {redis: $REDIS_URL?}\nadmin: {token: $TOKEN}\n`;
+    expect(check(text)).toEqual([
+      "e.yaml:3:9: admin.token: the environment has no TOKEN; $TOKEN? may be unset",
+    ]);
+  });
+
+  it("are not set when they are empty", () => {
+    expect(check(`${UPSTREAM}admin: {token: $TOKEN}\n`, { TOKEN: "" })).toEqual([
+      "e.yaml:2:9: admin.token: the environment has no TOKEN; $TOKEN? may be unset",
+    ]);
+  });
+
+  it("keep the places of what follows in a list", () => {
+    const text = "upstreams:\n  a:\n    targets:\n      - $ONE?\n      - http://h:1\n      - x y\n";
+    expect(check(text)).toEqual([
+      "e.yaml:6:9: upstreams.a.targets[2]: expected a URL of scheme, host and port, such as http://10.0.0.11:3000, or a map of url, weight, backup",
+    ]);
+  });
+
+  it("are checked like anything else, without their value being shown", () => {
+    const lines = check(`${UPSTREAM}admin: {token: $TOKEN}\n`, { TOKEN: "hunter2" });
+    expect(lines).toEqual([
+      "e.yaml:2:9: admin.token: expected at least 16 characters of ASCII without spaces",
+    ]);
+  });
+});
+
+describe("syntax", () => {
+  it("says the first error of YAML alone", () => {
+    const lines = check("upstreams: {a: http://h:1\nlisten: [\n  }\n");
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/^e\.yaml:2:1: syntax: /);
+  });
+
+  it("refuses a key that is there twice", () => {
+    expect(check(`${UPSTREAM}health: off\nhealth: /up\n`)).toEqual([
+      "e.yaml:3:1: syntax: map keys must be unique",
+    ]);
+  });
+
+  it("refuses in JSON what only YAML allows", () => {
+    const lines = check('{\n  "upstreams": {"a": "http://h:1"},\n}\n', {}, "e.json");
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/^e\.json:3:1: syntax: /);
+  });
+
+  it("places the errors of JSON", () => {
+    const text = '{\n\t"upstreams": {\n\t\t"a": "http://h:1"\n\t},\n\t"helth": "off"\n}\n';
+    expect(check(text, {}, "e.json")).toEqual([
+      'e.json:5:2: helth: unknown key; did you mean "health"?',
+    ]);
+  });
+
+  it("follows anchors and merges", () => {
+    const text =
+      "upstreams:\n  a: &a {targets: [http://h:1], pool: &p {queue: 5}}\n" +
+      "  b: {<<: *a, pool: *p}\nroutes:\n  - {match: /a, to: a}\n  - {match: /b, to: b}\n";
+    expect(check(text)).toEqual([]);
+  });
+});
+
+it("says everything in one pass, by line", () => {
+  const text = [
+    'listen: [":80", 90]',
+    "limits: {body: 1}",
+    "upstreams:",
+    "  api: http://h:1",
+    "routes:",
+    "  - {match: /x, to: apj, cash: auto}",
+    "  - {match: y, to: api}",
+    "log: {levl: info}",
+    "",
+  ].join("\n");
+  const places = check(text).map((line) => /^e\.yaml:(\d+:\d+): (\S+):/.exec(line)?.slice(1, 3));
+  expect(places).toEqual([
+    ["1:17", "listen[1]"],
+    ["2:10", "limits.body"],
+    ["6:17", "routes[0].to"],
+    ["6:26", "routes[0].cash"],
+    ["7:6", "routes[1].match"],
+    ["8:7", "log.levl"],
+  ]);
+});
