@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { AttemptTimeouts, OriginCall, OriginHandler, OriginRequest } from "./attempt.ts";
 import type { TlsConfig } from "./connection.ts";
 import { Deadlines } from "./deadlines.ts";
-import { type CallHost, ForwardCall } from "./dispatch.ts";
+import { type CallHost, ForwardCall, type RetryReason } from "./dispatch.ts";
 import { type EjectConfig, ejectedMax } from "./health.ts";
 import { type Balance, createPolicy, type Policy } from "./selection.ts";
 import { type PoolConfig, Target, type TargetConfig, type TargetStatus } from "./target.ts";
@@ -30,6 +30,8 @@ export interface ClusterConfig {
 export interface RetryConfig {
   /** Attempts for a request in all, the first one included. A stale connection's replacement does not count. */
   readonly attempts: number;
+  /** What is tried again, on another target. */
+  readonly when: readonly RetryReason[];
   /** Retries that may run at a time, as a share of the running requests … */
   readonly budgetShare: number;
   /** … and how many may run at least. */
@@ -60,7 +62,7 @@ export const CLUSTER_DEFAULTS: Omit<ClusterConfig, "name" | "targets"> = {
     // Event streams and large downloads outlive any fixed limit; idleMs ends what stalls.
     totalMs: 0,
   },
-  retry: { attempts: 2, budgetShare: 0.2, budgetMin: 3 },
+  retry: { attempts: 2, when: ["connect", "reset"], budgetShare: 0.2, budgetMin: 3 },
   eject: { after: 5, forMs: 30_000, forMsMax: 300_000, shareMax: 0.5 },
   tls: {},
   drainMs: 10_000,
@@ -142,8 +144,9 @@ export class Cluster implements CallHost {
     return candidates[0] ?? null;
   }
 
-  mayRetry(): boolean {
-    const { budgetShare, budgetMin } = this.#config.retry;
+  mayRetry(reason: RetryReason): boolean {
+    const { when, budgetShare, budgetMin } = this.#config.retry;
+    if (!when.includes(reason)) return false;
     if (this.#retries >= Math.max(budgetMin, budgetShare * this.#deadlines.count)) return false;
     this.#retries += 1;
     return true;

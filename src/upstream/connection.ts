@@ -4,6 +4,7 @@
 import type { Socket } from "node:net";
 import { isIP } from "node:net";
 import { buildConnector, Client, type Dispatcher } from "undici";
+import type { GatewayError } from "../http/errors.ts";
 import { connectFailure } from "./failures.ts";
 
 export interface TlsConfig {
@@ -56,14 +57,17 @@ export class Connector {
     });
   }
 
-  /** Starts to connect. Destroying the returned socket with an error fails the attempt with that error. */
-  open(callback: buildConnector.Callback): Socket {
+  /**
+   * Starts to connect and calls back once, when the handshakes are done or have failed. Destroying the socket with a
+   * GatewayError before that fails the attempt with it.
+   */
+  open(callback: (error: GatewayError | null) => void): Socket {
     const counts = this.#counts;
     let step: "tcp" | "tls" = "tcp";
     // undici's types leave out that its connector returns the socket.
     const socket = this.#connect(this.#options, (error, opened) => {
       if (error !== null) {
-        callback(connectFailure(error, step), null);
+        callback(connectFailure(error, step));
         return;
       }
       counts.connectionsOpened += 1;
@@ -71,7 +75,7 @@ export class Connector {
       opened.once("close", () => {
         counts.connectionsOpen -= 1;
       });
-      callback(null, opened);
+      callback(null);
     }) as unknown as Socket;
     if (this.secure) {
       socket.once("connect", () => {
@@ -125,9 +129,9 @@ export class Connection extends Client {
     this.socketError = null;
     this.originEnded = false;
     this.connecting = true;
-    const socket = connector.open((error, opened) => {
+    const socket = connector.open((error) => {
       this.connecting = false;
-      if (error === null) callback(null, opened);
+      if (error === null) callback(null, socket);
       else callback(error, null);
     });
     this.socket = socket;

@@ -1,7 +1,7 @@
 // Owns a call: one request on its way to one answer, over as many attempts as the rules allow (RFC 9110 section 9.2.2).
 // It picks candidates, waits in queues, retries, and ends exactly once. Knows no sockets.
 
-import { FAILURES, GatewayError } from "../http/errors.ts";
+import { FAILURES, GatewayError, type ReasonCode } from "../http/errors.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
 import type {
   Attempt,
@@ -11,9 +11,13 @@ import type {
   OriginRequest,
 } from "./attempt.ts";
 import type { Timed } from "./deadlines.ts";
+import { LoneAttempt, needsLoneConnection } from "./lone-attempt.ts";
 import { PooledAttempt } from "./pooled-attempt.ts";
 import type { Target } from "./target.ts";
 import type { Waiter, WaitQueue } from "./wait-queue.ts";
+
+/** What may be tried again: a failed connect, a reset, an answer with this status. */
+export type RetryReason = "connect" | "reset" | number;
 
 /** What a call needs of its cluster. */
 export interface CallHost {
@@ -23,8 +27,8 @@ export interface CallHost {
   readonly nowMs: number;
   monotonicMs(): number;
   nextCandidate(tried: readonly Target[]): Target | null;
-  /** Takes a token of the retry budget if there is one. */
-  mayRetry(): boolean;
+  /** Takes a token of the retry budget if there is one and the config wants this retried. */
+  mayRetry(reason: RetryReason): boolean;
   retryEnded(): void;
   succeeded(target: Target): void;
   failed(target: Target): void;
@@ -48,8 +52,6 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
   #target: Target | null = null;
   #tried: Target[] | null = null;
   #waitingSinceMs = 0;
-  /** The last failure, for when no candidate is left. */
-  #error: GatewayError | null = null;
   #headPassed = false;
   #staleRetried = false;
   #holdsRetry = false;
@@ -116,14 +118,15 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
   }
 
   head(head: ResponseHead): void {
-    this.#headPassed = true;
     const target = this.#target;
     if (target !== null) {
       const nowMs = this.#host.monotonicMs();
       target.latency.observe(nowMs - this.#attemptStartedMs, nowMs);
-      if (isGatewayFailure(head.status)) this.#host.failed(target);
-      else this.#host.succeeded(target);
+      if (!isGatewayFailure(head.status)) this.#host.succeeded(target);
+      else this.#host.failed(target);
+      if (head.status >= 500 && this.#retryStatus(target, head.status)) return;
     }
+    this.#headPassed = true;
     this.#handler.onHead(head);
   }
 
@@ -160,7 +163,7 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     let saturated = false;
     for (;;) {
       const target = this.#host.nextCandidate(this.#tried ?? NONE_TRIED);
-      if (target === null) return this.#error ?? (saturated ? queueFull() : noTarget());
+      if (target === null) return saturated ? queueFull() : noTarget();
       if (target.hasSlot) {
         target.occupy();
         this.#start(target, "pooled");
@@ -185,7 +188,9 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     if (this.attempts === 1) target.requests += 1;
     else target.retries += 1;
     this.#attemptStartedMs = this.#host.monotonicMs();
-    const attempt = new PooledAttempt(this.#request, this, target, connection);
+    const attempt = needsLoneConnection(this.#request)
+      ? new LoneAttempt(this.#request, this, target)
+      : new PooledAttempt(this.#request, this, target, connection);
     this.#attempt = attempt;
     attempt.start();
   }
@@ -203,10 +208,25 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
       this.#start(target, "fresh");
       return true;
     }
+    const reason = RETRY_REASONS.get(error.code);
+    return reason !== undefined && this.#tryAnother(target, reason);
+  }
+
+  /** Drops an answer by which the origin says that it cannot serve, if another target may be asked instead. */
+  #retryStatus(target: Target, status: number): boolean {
+    const { idempotent, body } = this.#request;
+    if (!idempotent || body !== null) return false;
+    const attempt = this.#attempt;
+    if (!this.#tryAnother(target, status)) return false;
+    attempt?.abort();
+    return true;
+  }
+
+  /** Starts or queues an attempt on a target that was not tried yet; false if the rules or the targets do not allow. */
+  #tryAnother(target: Target, reason: RetryReason): boolean {
     if (this.attempts - (this.#staleRetried ? 1 : 0) >= this.#host.attemptsMax) return false;
-    if (!this.#holdsRetry && !this.#host.mayRetry()) return false;
+    if (!this.#holdsRetry && !this.#host.mayRetry(reason)) return false;
     this.#holdsRetry = true;
-    this.#error = error;
     this.#tried ??= [];
     this.#tried.push(target);
     return this.#place() === null;
@@ -230,6 +250,12 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     this.#host.ended(this);
   }
 }
+
+const RETRY_REASONS: ReadonlyMap<ReasonCode, RetryReason> = new Map([
+  ["connect_refused", "connect"],
+  ["connect_timeout", "connect"],
+  ["upstream_reset", "reset"],
+]);
 
 /** What a failure counts as in a target's latency: a target that refuses at once must not look like the fastest. */
 const FAILURE_COST_MS = 1000;

@@ -4,6 +4,9 @@
 import { errors } from "undici";
 import { GatewayError } from "../http/errors.ts";
 
+/** A response's header section that is longer is refused (upstream_invalid); twice what we take from clients. */
+export const RESPONSE_HEAD_BYTES_MAX = 65_536;
+
 /** How far an exchange had got when it failed. */
 export type Progress = "connecting" | "sent" | "responding";
 

@@ -8,7 +8,9 @@ import type { Deadlines } from "./deadlines.ts";
 import type { ForwardCall } from "./dispatch.ts";
 import { Connection, Connector, type TlsConfig } from "./connection.ts";
 import { Health } from "./health.ts";
-import type { AttemptHost, PooledAttempt } from "./pooled-attempt.ts";
+import { RESPONSE_HEAD_BYTES_MAX } from "./failures.ts";
+import type { LoneHost } from "./lone-attempt.ts";
+import type { PooledAttempt, PooledHost } from "./pooled-attempt.ts";
 import { type Candidate, PeakLatency } from "./selection.ts";
 import { WaitQueue } from "./wait-queue.ts";
 
@@ -55,10 +57,7 @@ export interface TargetStatus {
   readonly latencyMs: number;
 }
 
-/** A header section longer than this is refused (upstream_invalid); twice what we take from clients. */
-export const RESPONSE_HEAD_BYTES_MAX = 65_536;
-
-export class Target implements Candidate, AttemptHost {
+export class Target implements Candidate, PooledHost, LoneHost {
   /** "host:port", the port always there. */
   readonly name: string;
   readonly url: URL;
