@@ -1,5 +1,6 @@
-// Owns the response that a stored one makes for a request: whole, 304, 206 or 416, with Age and Cache-Status (RFC
-// 9111 sections 4, 4.3.2 and 5.1, RFC 9110 sections 13, 14 and 15.4.5). Knows no stores.
+// Owns the response that a stored one makes for a request: whole, 304, 206 or 416, with Age and
+// Cache-Status (RFC 9111 sections 4, 4.3.2 and 5.1, RFC 9110 sections 13, 14 and 15.4.5). Knows no
+// stores.
 
 import { evaluate, ifRangeHolds, type Precondition } from "../http/conditional.ts";
 import { getField, withoutFields } from "../http/fields.ts";
@@ -18,7 +19,10 @@ export interface Answer {
   readonly length: number;
 }
 
-/** What the request's preconditions say of the stored response; only successful ones are conditional. */
+/**
+ * What the request's preconditions say of the stored response; only successful ones are
+ * conditional.
+ */
 export function preconditionOf(
   stored: StoredResponse,
   requestFields: FieldLines,
@@ -29,7 +33,10 @@ export function preconditionOf(
   return evaluate(requestFields, stored.metadata, nowMs);
 }
 
-/** `cacheStatus` is our member of Cache-Status. Preconditions of the origin server are the caller's to forward. */
+/**
+ * `cacheStatus` is our member of Cache-Status. Preconditions of the origin server are the caller's
+ * to forward.
+ */
 export function answerFrom(
   stored: StoredResponse,
   request: RequestView,

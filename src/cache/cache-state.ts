@@ -1,5 +1,5 @@
-// Owns what the parts of one cache share: its options, counters, store, and its memory of keys that are not worth
-// waiting for. Knows no requests.
+// Owns what the parts of one cache share: its options, counters, store, and its memory of keys that
+// are not worth waiting for. Knows no requests.
 
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../clock.ts";
@@ -16,15 +16,18 @@ export interface CacheOptions {
   readonly fill: FillLimits;
   /** Content of all responses in flight that is kept for storing; more passes through unstored. */
   readonly inFlightBytesMax: number;
-  /** How long requests for a key do not wait for each other after a response that they could not share. */
+  /**
+   * How long requests for a key do not wait for each other after a response that they could not
+   * share.
+   */
   readonly uncacheableMs: number;
   readonly uncacheableKeysMax: number;
 }
 
 /**
- * A quarter of the default store may be in flight. Two minutes, as Varnish has it: an origin server whose answers
- * become cacheable is noticed soon, and a key that never is costs its clients one wait in two minutes. 16,384 keys
- * are 2 MiB.
+ * A quarter of the default store may be in flight. Two minutes, as Varnish has it: an origin server
+ * whose answers become cacheable is noticed soon, and a key that never is costs its clients one
+ * wait in two minutes. 16,384 keys are 2 MiB.
  */
 export const CACHE_DEFAULTS: Omit<CacheOptions, "format"> = {
   memory: MEMORY_STORE_DEFAULTS,

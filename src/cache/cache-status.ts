@@ -14,7 +14,10 @@ export interface ForwardOutcome {
   readonly collapsed: boolean;
   /** Remaining freshness lifetime of what was stored. */
   readonly ttlSeconds: number | undefined;
-  /** The rule that explains what the parameters do not: why it was not stored, or why stale was used. */
+  /**
+   * The rule that explains what the parameters do not: why it was not stored, or why stale was
+   * used.
+   */
   readonly detail: RuleName | undefined;
 }
 

@@ -1,5 +1,6 @@
-// Owns the cache as the gateway uses it: look up, join a response that is on its way, invalidate, purge (RFC 9111
-// section 4). Decisions are the policy's, bytes the store's. Knows no sockets and no clusters.
+// Owns the cache as the gateway uses it: look up, join a response that is on its way, invalidate,
+// purge (RFC 9111 section 4). Decisions are the policy's, bytes the store's. Knows no sockets and
+// no clusters.
 
 import type { Clock } from "../clock.ts";
 import { hasField, withoutFields } from "../http/fields.ts";
@@ -25,7 +26,10 @@ export interface Answered {
   readonly rule: RuleName;
   /** One word for log and metrics. */
   readonly outcome: "hit" | "stale" | "refused";
-  /** Stale-while-revalidate: to be joined with a `backgroundReader`; null where that is under way or not needed. */
+  /**
+   * Stale-while-revalidate: to be joined with a `backgroundReader`; null where that is under way or
+   * not needed.
+   */
   readonly refresh: Forward | null;
 }
 
@@ -33,7 +37,10 @@ export type Found = Answered | Forward;
 
 export interface Joined {
   readonly ticket: FillTicket;
-  /** Not null for the one that leads: it starts the origin call with this as handler, then calls `attach`. */
+  /**
+   * Not null for the one that leads: it starts the origin call with this as handler, then calls
+   * `attach`.
+   */
   readonly fill: Fill | null;
 }
 
@@ -80,8 +87,9 @@ export class Cache {
   }
 
   /**
-   * Waits for the response to a request that was forwarded: one that is on its way already, or a new one. `attempt`
-   * counts from 1; a reader that was released looks up again and comes back with one more.
+   * Waits for the response to a request that was forwarded: one that is on its way already, or a
+   * new one. `attempt` counts from 1; a reader that was released looks up again and comes back with
+   * one more.
    */
   join(forward: Forward, reader: FillReader, attempt: number): Joined {
     const { key, request } = forward;
@@ -94,16 +102,6 @@ export class Cache {
     }
     const fill = this.#open(forward, mayWait);
     return { ticket: fill.join(reader), fill };
-  }
-
-  /** A response to an unsafe request was passed on: what it makes invalid is removed (RFC 9111 section 4.4). */
-  invalidate(request: RequestHead, response: ResponseHead): number {
-    let count = 0;
-    for (const uri of invalidatedUris(request, response)) {
-      const key = keyOfUri(this.#memory, uri);
-      if (key !== undefined) count += this.purge(key);
-    }
-    return count;
   }
 
   /** Removes all variants of a key; returns how many there were. */
@@ -177,7 +175,10 @@ export class Cache {
     };
   }
 
-  /** A validation in the background, without the conditions and ranges of the client; null while one is under way. */
+  /**
+   * A validation in the background, without the conditions and ranges of the client; null while one
+   * is under way.
+   */
   #refresh(
     request: RequestHead,
     key: CacheKey,
@@ -185,8 +186,9 @@ export class Cache {
     directives: RequestDirectives,
     stored: StoredResponse,
   ): Forward | null {
-    if (this.#openFill(key, request) !== undefined) return null;
-    const whole = { ...request, method: "GET", fields: withoutConditions(request.fields) };
+    // A HEAD request brings no content to store; the next GET will.
+    if (request.method !== "GET" || this.#openFill(key, request) !== undefined) return null;
+    const whole = { ...request, fields: withoutFields(request.fields, CONDITIONS) };
     const rule: RuleName = "stale_while_revalidate";
     return this.#forward(whole, key, caching, directives, "stale", rule, stored);
   }
@@ -262,6 +264,11 @@ export class Cache {
     return { kind: "answer", answer, rule, outcome: "refused", refresh: null };
   }
 
+  /** RFC 9111 section 4.4. */
+  #invalidate(request: RequestHead, response: ResponseHead): void {
+    for (const uri of invalidatedUris(request, response)) this.purgeUri(uri);
+  }
+
   #openFill(key: CacheKey, request: RequestHead): OpenFill | undefined {
     return this.#fills
       .get(key.h0)
@@ -272,7 +279,10 @@ export class Cache {
   #open(forward: Forward, isJoinable: boolean): Fill {
     const { key } = forward;
     const names = key === null ? [] : this.#varyNames(key);
-    const plan = new CachePlan(this.#state, forward, names, () => this.#close(key, plan));
+    const plan = new CachePlan(this.#state, forward, names, {
+      closed: () => this.#close(key, plan),
+      unsafe: (head) => this.#invalidate(forward.request, head),
+    });
     const fill = new Fill(plan, this.#state.options.fill, this.#state.budget);
     if (key === null || forward.request.method !== "GET") return fill;
     const open: OpenFill = { key, fill, plan, isJoinable };
@@ -289,14 +299,19 @@ export class Cache {
     else this.#fills.set(key.h0, fills);
   }
 
-  /** What is on its way was made before the purge: it goes to those who wait, not into the store. */
+  /**
+   * What is on its way was made before the purge: it goes to those who wait, not into the store.
+   */
   #voidFills(key: CacheKey): void {
     for (const open of this.#fills.get(key.h0) ?? []) {
       if (open.key.equals(key)) open.plan.invalidate();
     }
   }
 
-  /** What the newest stored response of this key varies by: the best guess for the one that is coming. */
+  /**
+   * What the newest stored response of this key varies by: the best guess for the one that is
+   * coming.
+   */
   #varyNames(key: CacheKey): string[] {
     const newest = this.#state.store.get(key)?.variants[0];
     return newest?.selecting.map((field) => field.name) ?? [];
@@ -334,16 +349,15 @@ const CONDITIONS = new Set([
   "range",
 ]);
 
-function withoutConditions(fields: FieldLines): string[] {
-  return withoutFields(fields, CONDITIONS);
-}
-
 function isConditional(fields: FieldLines): boolean {
   for (const name of CONDITIONS) if (hasField(fields, name)) return true;
   return false;
 }
 
-/** The client wants something newer or less kept than the next one: it has an origin request of its own. */
+/**
+ * The client wants something newer or less kept than the next one: it has an origin request of its
+ * own.
+ */
 function isParticular(directives: RequestDirectives): boolean {
   const { noCache, noStore, maxAge, minFresh } = directives;
   return noCache || noStore || maxAge !== undefined || minFresh !== undefined;

@@ -1,5 +1,6 @@
-// Owns the response that is on its way from the origin server and shared by all who wait for it (RFC 9111 section 4).
-// One source pushes, each reader has its own pace. Knows neither policy nor stores: a plan decides on the head.
+// Owns the response that is on its way from the origin server and shared by all who wait for it
+// (RFC 9111 section 4). One source pushes, each reader has its own pace. Knows neither policy nor
+// stores: a plan decides on the head.
 
 import type { GatewayError } from "../http/errors.ts";
 import { getField } from "../http/fields.ts";
@@ -13,20 +14,28 @@ export interface FillSource {
   abort(): void;
 }
 
-/** One exchange that wants the response. Exactly one of onAnswer, onEnd, onError and onRelease is its last call. */
+/**
+ * One exchange that wants the response. Exactly one of onAnswer, onEnd, onError and onRelease is
+ * its last call.
+ */
 export interface FillReader {
   readonly request: RequestHead;
   onInterim(head: ResponseHead): void;
   /** Hop-by-hop fields are gone, Cache-Status is in. `length` is -1 where it is not known. */
   onHead(head: ResponseHead, length: number): void;
-  /** A stored response answers instead: it was validated, or stands in for a failed origin server. */
+  /**
+   * A stored response answers instead: it was validated, or stands in for a failed origin server.
+   */
   onAnswer(answer: Answer): void;
   /** False: no more until the ticket's `resume`. The bytes must not be changed. */
   onData(chunk: Uint8Array): boolean;
   onEnd(trailers: FieldLines): void;
   /** Before the head: answer with the error. After it: break the response off. */
   onError(error: GatewayError): void;
-  /** Nothing came, and this response is not for this reader: look up and join again, with one attempt more. */
+  /**
+   * Nothing came, and this response is not for this reader: look up and join again, with one
+   * attempt more.
+   */
   onRelease(): void;
 }
 
@@ -42,7 +51,9 @@ export type FillVerdict =
   | { readonly kind: "store" }
   /** For the leader alone; everybody else is released. */
   | { readonly kind: "pass" }
-  /** The origin server's content is not wanted: each reader gets its answer from a stored response. */
+  /**
+   * The origin server's content is not wanted: each reader gets its answer from a stored response.
+   */
   | { readonly kind: "answer"; readonly answerFor: (reader: FillReader) => Answer }
   /** Useless for everybody. */
   | { readonly kind: "retry" };
@@ -67,7 +78,10 @@ export interface FillPlan {
 export interface FillLimits {
   /** Content of one response that is kept for storing. */
   readonly objectBytesMax: number;
-  /** What several readers of a response that is not stored may be apart; then the slowest sets the pace. */
+  /**
+   * What several readers of a response that is not stored may be apart; then the slowest sets the
+   * pace.
+   */
   readonly windowBytesMax: number;
   /** Content that is read and dropped so that its connection can be used again. */
   readonly drainBytesMax: number;
@@ -102,7 +116,10 @@ export class FillBudget {
 
 type FillState = "waiting" | "storing" | "passing" | "draining" | "ended";
 
-/** Takes what an origin call pushes (onInterim, onHead, onData, then onEnd or onError) and hands it to its readers. */
+/**
+ * Takes what an origin call pushes (onInterim, onHead, onData, then onEnd or onError) and hands it
+ * to its readers.
+ */
 export class Fill {
   readonly #plan: FillPlan;
   readonly #limits: FillLimits;
@@ -271,7 +288,10 @@ export class Fill {
     cursor.reader.onEnd(this.#trailers);
   }
 
-  /** Reserves room for a chunk that is kept; without it the response is passed on without being stored. */
+  /**
+   * Reserves room for a chunk that is kept; without it the response is passed on without being
+   * stored.
+   */
   #account(bytes: number): void {
     const fits = this.#receivedBytes <= this.#limits.objectBytesMax;
     if (fits && this.#budget.take(bytes)) {
@@ -330,7 +350,10 @@ export class Fill {
     this.#source?.abort();
   }
 
-  /** Ends every cursor before any reader is called, so that none of them can come back into this fill. */
+  /**
+   * Ends every cursor before any reader is called, so that none of them can come back into this
+   * fill.
+   */
   #takeAll(): Cursor[] {
     const cursors = [...this.#cursors];
     this.#cursors.clear();

@@ -1,5 +1,6 @@
-// Owns what the cache does with a response from the origin server: stores it, freshens with it, invalidates by it, or
-// lets it pass (RFC 9111 sections 3, 4.3.3, 4.3.4, 4.3.5 and 4.4). One plan for one fill.
+// Owns what the cache does with a response from the origin server: stores it, freshens with it,
+// invalidates by it, or lets it pass (RFC 9111 sections 3, 4.3.3, 4.3.4, 4.3.5 and 4.4). One plan
+// for one fill.
 
 import { formatHttpDate } from "../http/date.ts";
 import { fieldValues, getField, hasField, withoutHopByHop } from "../http/fields.ts";
@@ -12,6 +13,7 @@ import type { Forward } from "./forward.ts";
 import type { CacheKey } from "./key.ts";
 import { requestDirectives, responseDirectives } from "./policy/directives.ts";
 import { metadataOf } from "./policy/freshness.ts";
+import { isSafe } from "./policy/invalidation.ts";
 import { isOriginFailure, mayStandIn } from "./policy/reuse.ts";
 import type { RuleName } from "./policy/rules.ts";
 import { mayStore, type StoreDecision, storedFields } from "./policy/storing.ts";
@@ -19,10 +21,18 @@ import { headAgrees, isAboutStored, updatedFields } from "./policy/validation.ts
 import { type SelectingField, selectingFields, selects } from "./policy/vary.ts";
 import { StoredResponse } from "./stored-response.ts";
 
+/** What a plan tells the cache that made it. */
+export interface PlanEvents {
+  /** Nobody can join its fill any more. */
+  closed(): void;
+  /** A response to an unsafe request came (RFC 9111 section 4.4). */
+  unsafe(head: ResponseHead): void;
+}
+
 export class CachePlan implements FillPlan {
   readonly #state: CacheState;
   readonly #forward: Forward;
-  readonly #onClose: () => void;
+  readonly #events: PlanEvents;
   readonly #requestMs: number;
   readonly #authorization: string | undefined;
   /** Which requests may wait; before the head, a guess from what is stored under the key. */
@@ -32,10 +42,10 @@ export class CachePlan implements FillPlan {
   /** Purged or made invalid while it was on its way. */
   #isInvalid = false;
 
-  constructor(state: CacheState, forward: Forward, names: readonly string[], onClose: () => void) {
+  constructor(state: CacheState, forward: Forward, names: readonly string[], events: PlanEvents) {
     this.#state = state;
     this.#forward = forward;
-    this.#onClose = onClose;
+    this.#events = events;
     this.#requestMs = state.clock.nowMs();
     this.#authorization = getField(forward.request.fields, "authorization");
     this.#selecting = selectingFields(names, forward.request.fields);
@@ -45,6 +55,7 @@ export class CachePlan implements FillPlan {
     const { request, stored, key } = this.#forward;
     const nowMs = this.#state.clock.nowMs();
     this.#head = head;
+    if (!isSafe(request.method)) this.#events.unsafe(head);
     if (request.method === "HEAD") this.#updateByHead(head, nowMs);
     if (stored !== null && request.method === "GET") {
       if (head.status === 304 && this.#forward.validation === "ours") {
@@ -77,7 +88,8 @@ export class CachePlan implements FillPlan {
   admits(request: RequestHead): boolean {
     const decision = this.#decision;
     if (decision === null) {
-      // Most responses to Authorization are for one client: others would wait in vain (RFC 9111 section 3.5).
+      // Most responses to Authorization are for one client: others would wait in vain (RFC 9111
+      // section 3.5).
       if (getField(request.fields, "authorization") !== this.#authorization) return false;
     } else if (!decision.store || !decision.shareable) {
       return false;
@@ -127,7 +139,7 @@ export class CachePlan implements FillPlan {
   }
 
   close(): void {
-    this.#onClose();
+    this.#events.closed();
   }
 
   /** What this response means for the next requests of its key. */
@@ -137,7 +149,8 @@ export class CachePlan implements FillPlan {
       this.#state.forgetUncacheable(key);
       return;
     }
-    // A failure says nothing about the next response, and neither does one to a request unlike others.
+    // A failure says nothing about the next response, and neither does one to a request unlike
+    // others.
     const isTypical = sharing === "collapse" || validation === "ours";
     if (head.status >= 500 || !isTypical) return;
     this.#state.rememberUncacheable(key, nowMs);
@@ -151,7 +164,9 @@ export class CachePlan implements FillPlan {
     return decision.store && tooLarge ? { store: false, rule: "too_large" } : decision;
   }
 
-  /** The upstream fails a response that is cut short; this is the last line (RFC 9111 section 3.3). */
+  /**
+   * The upstream fails a response that is cut short; this is the last line (RFC 9111 section 3.3).
+   */
   #isWhole(head: ResponseHead, pieces: readonly Uint8Array[]): boolean {
     const declared = getField(head.fields, "content-length");
     if (declared === undefined) return true;
@@ -185,7 +200,10 @@ export class CachePlan implements FillPlan {
     };
   }
 
-  /** The stored response with the newer fields and times (RFC 9111 sections 3.2 and 4.3.4), put into the store. */
+  /**
+   * The stored response with the newer fields and times (RFC 9111 sections 3.2 and 4.3.4), put into
+   * the store.
+   */
   #freshened(stored: StoredResponse, newer: ResponseHead, nowMs: number): StoredResponse {
     const { key, caching } = this.#forward;
     const { freshness, format } = this.#state.options;

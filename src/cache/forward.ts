@@ -1,4 +1,5 @@
-// Owns the shape of a request that goes on to the origin server, and what the cache knows of it. No behaviour.
+// Owns the shape of a request that goes on to the origin server, and what the cache knows of it. No
+// behaviour.
 
 import type { RequestHead } from "../http/message.ts";
 import type { ForwardReason } from "./cache-status.ts";
@@ -22,9 +23,15 @@ export interface Forward {
   readonly caching: RouteCaching;
   readonly reason: ForwardReason;
   readonly rule: RuleName;
-  /** Field lines for the origin server: the request's, with our conditions in place of the client's if `stored`. */
+  /**
+   * Field lines for the origin server: the request's, with our conditions in place of the client's
+   * if `stored`.
+   */
   readonly fields: readonly string[];
-  /** What is validated, or may stand in if the origin server fails; for HEAD, what its response may update. */
+  /**
+   * What is validated, or may stand in if the origin server fails; for HEAD, what its response may
+   * update.
+   */
   readonly stored: StoredResponse | null;
   /** Our own conditions are in `fields`: a 304 is about `stored`. */
   readonly validation: "ours" | "none";

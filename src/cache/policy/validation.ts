@@ -75,8 +75,8 @@ export function headAgrees(
 }
 
 /**
- * Length and range belong to the content that is stored (RFC 9111 section 3.2). A cookie set along with a validation
- * is for the client that asked, and must not reach others through the store.
+ * Length and range belong to the content that is stored (RFC 9111 section 3.2). A cookie set along
+ * with a validation is for the client that asked, and must not reach others through the store.
  */
 const NOT_UPDATED = new Set(["content-length", "content-range", "set-cookie"]);
 
