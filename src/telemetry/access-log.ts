@@ -83,8 +83,7 @@ export class AccessLog {
   }
 
   /**
-   * Logs a hit. The fragments come from `hitFragment` and `peerFragment`. A request id that is not a plain token is
-   * logged by the slower path that escapes it.
+   * Logs a hit. The fragments come from `hitFragment` and `peerFragment`; the id may be a client's, and is escaped.
    */
   writeHit(
     subject: Uint8Array,
