@@ -100,11 +100,23 @@ function normalise(name: string, value: string | null): string {
   if (value === null) return ABSENT;
   if (name === "accept-encoding") return listMembers(value).map(weighted).sort().join(",");
   if (name === "accept-language") return listMembers(value).map(weighted).join(",");
-  return LISTS.has(name) ? listMembers(value).join(",") : trimOws(value);
+  return SINGLETONS.has(name) ? trimOws(value) : listMembers(value).join(",");
 }
 
-/** Fields that are lists by definition: white space around their commas means nothing. */
-const LISTS: ReadonlySet<string> = new Set(["accept", "accept-charset", "prefer", "te"]);
+/**
+ * In these a comma is not what separates members, or the value tells clients apart: they are
+ * compared as they are. In all others white space around commas means nothing (RFC 9110 section
+ * 5.6.1), as does an empty member.
+ */
+const SINGLETONS: ReadonlySet<string> = new Set([
+  "authorization",
+  "cookie",
+  "from",
+  "host",
+  "origin",
+  "referer",
+  "user-agent",
+]);
 
 /** A member in lower case, its weight without superfluous digits and left out where it is 1. */
 function weighted(member: string): string {
