@@ -3,7 +3,7 @@
 
 import type { Socket } from "node:net";
 import { isIP } from "node:net";
-import { buildConnector, Client, type Dispatcher } from "undici";
+import { buildConnector, Client } from "undici";
 import type { GatewayError } from "../http/errors.ts";
 import { connectFailure } from "./failures.ts";
 
@@ -30,15 +30,17 @@ export class Connector {
   readonly secure: boolean;
   /** What undici shall take as server name, so that it does not derive one from each request's Host. */
   readonly servername: string;
+  readonly nowMs: () => number;
   readonly #connect: buildConnector.connector;
   readonly #options: buildConnector.Options;
   readonly #counts: ConnectionCounts;
 
-  constructor(url: URL, tls: TlsConfig, counts: ConnectionCounts) {
+  constructor(url: URL, tls: TlsConfig, counts: ConnectionCounts, nowMs: () => number) {
     const host = url.hostname.replace(/^\[|\]$/g, "");
     this.secure = url.protocol === "https:";
     this.servername = tls.servername ?? host;
     this.#counts = counts;
+    this.nowMs = nowMs;
     this.#options = {
       hostname: host,
       host: url.host,
@@ -86,11 +88,6 @@ export class Connector {
   }
 }
 
-/** A handler that wants to know which connection its request went to. */
-export interface ConnectionAware {
-  connection: Connection | null;
-}
-
 export class Connection extends Client {
   /** The socket, connecting or connected; null before and after. */
   socket: Socket | null = null;
@@ -101,6 +98,8 @@ export class Connection extends Client {
   /** The origin sent FIN on the present socket. */
   originEnded = false;
   connecting = false;
+  /** When the present socket was connected, on the clock of the connector. */
+  openedMs = 0;
 
   constructor(url: URL, options: Client.Options, connector: Connector) {
     super(url, {
@@ -109,14 +108,6 @@ export class Connection extends Client {
         this.#open(connector, callback);
       },
     });
-  }
-
-  override dispatch(
-    options: Dispatcher.DispatchOptions,
-    handler: Dispatcher.DispatchHandler & ConnectionAware,
-  ): boolean {
-    handler.connection = this;
-    return super.dispatch(options, handler);
   }
 
   /** Gives up a connection attempt; the request that waits for it fails with `error`. */
@@ -131,6 +122,7 @@ export class Connection extends Client {
     this.connecting = true;
     const socket = connector.open((error) => {
       this.connecting = false;
+      this.openedMs = connector.nowMs();
       if (error === null) callback(null, socket);
       else callback(error, null);
     });

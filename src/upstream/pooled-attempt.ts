@@ -6,7 +6,8 @@ import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import type { FieldLines } from "../http/message.ts";
 import type { AttemptListener, OriginRequest } from "./attempt.ts";
-import type { Connection, ConnectionAware } from "./connection.ts";
+import type { ConnectionPool } from "./connection-pool.ts";
+import type { Connection } from "./connection.ts";
 import { exchangeFailure, type Progress } from "./failures.ts";
 import {
   decodeFields,
@@ -27,25 +28,20 @@ import {
 /** Where a pooled attempt gets its connection. */
 export interface PooledHost extends AttemptHost {
   readonly servername: string;
-  /** Has undici dispatch the attempt soon, never before this returns. */
-  dispatchPooled(attempt: PooledAttempt): void;
-  dispatchFresh(attempt: PooledAttempt): void;
+  readonly connections: ConnectionPool;
   reusedConnection(): void;
 }
 
 const NO_FIELDS: FieldLines = [];
 
-export class PooledAttempt
-  extends WatchedAttempt
-  implements ConnectionAware, Dispatcher.DispatchHandler
-{
+export class PooledAttempt extends WatchedAttempt implements Dispatcher.DispatchHandler {
   // What undici reads as dispatch options.
   readonly method: Dispatcher.HttpMethod;
   readonly path: string;
   readonly headers: string[];
   readonly body: Readable | null;
   readonly servername: string;
-  /** True closes the connection after this exchange. */
+  /** True asks for a connection that was not used before, and closes it after this exchange. */
   readonly reset: boolean | undefined;
 
   connection: Connection | null = null;
@@ -71,8 +67,7 @@ export class PooledAttempt
   }
 
   start(): void {
-    if (this.reset === true) this.#host.dispatchFresh(this);
-    else this.#host.dispatchPooled(this);
+    this.#host.connections.dispatch(this);
   }
 
   resume(): void {
@@ -167,10 +162,11 @@ export class PooledAttempt
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     const trailers = controller.rawTrailers;
-    const cutOff = this.connection?.socketError;
-    const silent = this.silent;
+    const { connection, silent } = this;
+    const cutOff = connection?.socketError;
     this.silent = true;
     this.phase = DONE;
+    if (connection !== null) this.#host.connections.giveBack(connection, this.#host.nowMs);
     this.#host.release();
     if (silent) return;
     // undici takes a reset for the end of content that the close delimits (RFC 9112 section 8: it is incomplete).
@@ -190,6 +186,7 @@ export class PooledAttempt
         this.listener.failed(failure);
       }
     } finally {
+      if (this.connection !== null) this.#host.connections.giveUp(this.connection);
       // After the call has decided: a retry on this target then takes over the slot that it had.
       this.#host.release();
     }

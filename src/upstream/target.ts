@@ -1,16 +1,17 @@
-// Owns one origin target: its undici Pool, the slots that bound what runs on it, the queue of what waits for a slot,
+// Owns one origin target: its connections, the slots that bound what runs on it, the queue of what waits for a slot,
 // its health and its counters. Decides nothing about other targets and nothing about retries.
 
-import { type Dispatcher, Pool } from "undici";
+import type { Client } from "undici";
 import type { ReasonCode } from "../http/errors.ts";
 import type { AttemptTimeouts } from "./attempt.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { ForwardCall } from "./dispatch.ts";
-import { Connection, Connector, type TlsConfig } from "./connection.ts";
+import { Connector, type TlsConfig } from "./connection.ts";
+import { ConnectionPool } from "./connection-pool.ts";
 import { Health } from "./health.ts";
 import { RESPONSE_HEAD_BYTES_MAX } from "./failures.ts";
 import type { LoneHost } from "./lone-attempt.ts";
-import type { PooledAttempt, PooledHost } from "./pooled-attempt.ts";
+import type { PooledHost } from "./pooled-attempt.ts";
 import { type Candidate, PeakLatency } from "./selection.ts";
 import { WaitQueue } from "./wait-queue.ts";
 
@@ -66,6 +67,7 @@ export class Target implements Candidate, PooledHost, LoneHost {
   readonly health = new Health();
   readonly latency = new PeakLatency();
   readonly connector: Connector;
+  readonly connections: ConnectionPool;
   readonly timeouts: AttemptTimeouts;
   readonly waiting: WaitQueue<ForwardCall>;
   requests = 0;
@@ -75,12 +77,8 @@ export class Target implements Candidate, PooledHost, LoneHost {
   connectionsOpened = 0;
   connectionsOpen = 0;
   readonly #connectionsMax: number;
-  readonly #pool: Pool;
-  readonly #clientOptions: Pool.Options;
-  readonly #fresh = new Set<Connection>();
   readonly #deadlines: Deadlines<ForwardCall>;
   readonly #failures: Partial<Record<ReasonCode, number>> = {};
-  #starting: PooledAttempt[] = [];
 
   constructor(
     config: TargetConfig,
@@ -97,8 +95,8 @@ export class Target implements Candidate, PooledHost, LoneHost {
     this.waiting = new WaitQueue(pool.queue);
     this.#deadlines = deadlines;
     this.#connectionsMax = pool.connections;
-    this.connector = new Connector(this.url, tls, this);
-    this.#clientOptions = {
+    this.connector = new Connector(this.url, tls, this, () => deadlines.nowMs);
+    const options: Client.Options = {
       pipelining: 1,
       allowH2: false,
       strictContentLength: true,
@@ -111,12 +109,7 @@ export class Target implements Candidate, PooledHost, LoneHost {
       bodyTimeout: 0,
       ...(pool.requestsMax > 0 ? { maxRequestsPerClient: pool.requestsMax } : {}),
     };
-    this.#pool = new Pool(this.url.origin, {
-      ...this.#clientOptions,
-      connections: pool.connections,
-      ...(pool.ageMaxMs > 0 ? { clientTtl: pool.ageMaxMs } : {}),
-      factory: () => this.#openConnection(),
-    });
+    this.connections = new ConnectionPool(this.url, options, this.connector, pool);
   }
 
   get load(): number {
@@ -164,25 +157,6 @@ export class Target implements Candidate, PooledHost, LoneHost {
     this.#failures[code] = (this.#failures[code] ?? 0) + 1;
   }
 
-  dispatchPooled(attempt: PooledAttempt): void {
-    // undici's parser is one for all connections and does not bear a dispatch from within its callbacks.
-    if (this.#starting.push(attempt) === 1) process.nextTick(this.#dispatchStarting);
-  }
-
-  dispatchFresh(attempt: PooledAttempt): void {
-    process.nextTick(() => {
-      if (attempt.abandoned) {
-        attempt.discard();
-        return;
-      }
-      const connection = this.#openConnection();
-      this.#fresh.add(connection);
-      connection.dispatch(attempt as Dispatcher.DispatchOptions, attempt);
-      // Closes when the exchange is over.
-      void connection.close().finally(() => this.#fresh.delete(connection));
-    });
-  }
-
   status(nowMs: number): TargetStatus {
     return {
       target: this.name,
@@ -202,23 +176,9 @@ export class Target implements Candidate, PooledHost, LoneHost {
   }
 
   /** Closes every connection at once. The calls are over by then. */
-  async destroy(): Promise<void> {
-    const closing = [...this.#fresh].map((connection) => connection.destroy(null));
-    await Promise.all([this.#pool.destroy(), ...closing]);
+  destroy(): Promise<void> {
+    return this.connections.destroy();
   }
-
-  #openConnection(): Connection {
-    return new Connection(this.url, this.#clientOptions, this.connector);
-  }
-
-  readonly #dispatchStarting = (): void => {
-    const attempts = this.#starting;
-    this.#starting = [];
-    for (const attempt of attempts) {
-      if (attempt.abandoned) attempt.discard();
-      else this.#pool.dispatch(attempt as Dispatcher.DispatchOptions, attempt);
-    }
-  };
 }
 
 /** How much earlier than the origin's Keep-Alive hint we close: a request that leaves then still arrives in time. */
