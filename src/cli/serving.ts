@@ -45,7 +45,8 @@ export async function serveUntilSignal(
     version: packageVersion(),
     elapsedMs: sinceProcessStartMs(),
     config,
-    urls: bound.urls,
+    // Both addresses of loopback are one URL to whoever reads it.
+    urls: [...new Set(bound.urls)],
     adminUrl: bound.adminUrl,
     engine: gateway.engine,
     links: extras.links(bound.urls[0] ?? ""),
@@ -99,11 +100,11 @@ function readAddress(option: string, text: string): ListenAddress {
 /** Resolves at the first signal; from then on, another one ends the process. */
 function untilSignal(): Promise<void> {
   return new Promise((resolve) => {
-    let firstMs: number | null = null;
-    const onSignal = (): void => {
+    let first: { readonly signal: NodeJS.Signals; readonly atMs: number } | null = null;
+    const onSignal = (signal: NodeJS.Signals): void => {
       const nowMs = systemClock.monotonicMs();
-      firstMs ??= nowMs;
-      if (nowMs - firstMs >= SAME_SIGNAL_MS) endNow();
+      first ??= { signal, atMs: nowMs };
+      if (signal !== first.signal || nowMs - first.atMs >= SAME_SIGNAL_MS) endNow();
       resolve();
     };
     process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
