@@ -44,7 +44,12 @@ async function upload(): Promise<number> {
     agent: false,
   });
   const answered = once(request, "response") as Promise<[http.IncomingMessage]>;
-  for (let left = bytesTotal; left > 0; left -= bulkBlock.length) {
+  let refused = false;
+  request.once("response", () => {
+    refused = true;
+  });
+  // A gateway that answers before it has everything has refused; its answer says why.
+  for (let left = bytesTotal; left > 0 && !refused; left -= bulkBlock.length) {
     const block = left < bulkBlock.length ? bulkBlock.subarray(0, left) : bulkBlock;
     if (!request.write(block)) await Promise.race([once(request, "drain"), answered]);
   }

@@ -18,8 +18,7 @@ if (isMainThread) {
   channel.addEventListener("message", () => collect());
 }
 
-/** Twice: the first finishes what an incremental collection had begun, the second frees what only finalisers held. */
+/** As V8 does before it gives up: frees whatever can be freed and hands empty pages back to the system. */
 function collect(): void {
-  void globalThis.gc?.();
-  void globalThis.gc?.();
+  globalThis.gc?.({ type: "major", execution: "sync", flavor: "last-resort" });
 }

@@ -1,27 +1,31 @@
 // Owns a client that opens many connections, has one request answered on each, and then holds them open and silent. Runs
-// as a process of its own: node idle-client.ts PORT PATH COUNT; prints "open COUNT", then, on a line of input, how many
-// are still open, and ends.
+// as a process of its own: node idle-client.ts PORT PATH FIRST MORE; prints "first FIRST"; on input opens more and prints
+// "all ALL"; on input prints "still OPEN" and ends.
 
+import { once } from "node:events";
 import net from "node:net";
 import { ResponseReader } from "./response-reader.ts";
 
-const [port, path, count] = [
-  Number(process.argv[2]),
-  process.argv[3] ?? "/",
-  Number(process.argv[4]),
-];
+const port = Number(process.argv[2]);
+const path = process.argv[3] ?? "/";
+const [first, more] = [Number(process.argv[4]), Number(process.argv[5])];
 const openingMax = 50;
 let open = 0;
 
-await Promise.all(
-  Array.from({ length: openingMax }, async (_, lane) => {
+await openMany(first);
+process.stdout.write(`first ${open}\n`);
+await once(process.stdin, "data");
+await openMany(more);
+process.stdout.write(`all ${open}\n`);
+await once(process.stdin, "data");
+process.stdout.write(`still ${open}\n`, () => process.exit(0));
+
+async function openMany(count: number): Promise<void> {
+  const lanes = Array.from({ length: openingMax }, async (_, lane) => {
     for (let index = lane; index < count; index += openingMax) await openOne();
-  }),
-);
-process.stdout.write(`open ${open}\n`);
-process.stdin.once("data", () => {
-  process.stdout.write(`still ${open}\n`, () => process.exit(0));
-});
+  });
+  await Promise.all(lanes);
+}
 
 function openOne(): Promise<void> {
   return new Promise((resolve, reject) => {
