@@ -1,7 +1,7 @@
 // Owns the file or pipe that batches of log lines go to. A write never blocks the event loop and never holds a thread of
 // the pool: what a slow reader leaves behind is bounded, and a batch past the bound is refused. Knows no lines.
 
-import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
+import { constants, fstatSync, openSync, statSync } from "node:fs";
 import { Socket } from "node:net";
 import sonicBoom from "sonic-boom";
 
@@ -13,7 +13,10 @@ export interface LogOutput {
   write(batch: Buffer): boolean;
   /** Writes what is pending before it returns, as far as that is possible: for the last words of a process. */
   flushSync(): void;
-  /** Opens the file again after it was renamed. Does nothing where there is no file. */
+  /**
+   * Opens the file again after it was renamed. Does nothing where there is no file. Throws the system's error when it
+   * cannot be opened, and goes on with the old one.
+   */
   reopen(): void;
   /** Writes what is pending and closes, or gives up after `deadlineMs`. */
   close(deadlineMs: number): Promise<void>;
@@ -27,14 +30,13 @@ export function openLogOutput(destination: string, pendingBytesMax: number): Log
     const fd = openSync(destination, constants.O_RDWR | constants.O_NONBLOCK);
     return new PipeOutput(fd, pendingBytesMax);
   }
-  closeSync(openSync(destination, "a", 0o640));
-  return new FileOutput({ dest: destination }, pendingBytesMax);
+  return new FileOutput(openFile(destination), pendingBytesMax, destination);
 }
 
 function openStandardOutput(pendingBytesMax: number): LogOutput {
   const status = fstatSync(1);
   if (status.isSocket()) return new PipeOutput(1, pendingBytesMax);
-  if (!status.isFIFO()) return new FileOutput({ fd: 1 }, pendingBytesMax);
+  if (!status.isFIFO()) return new FileOutput(1, pendingBytesMax, null);
   try {
     // A description of its own, so that non-blocking mode is not forced on whoever shares the pipe.
     const fd = openSync("/proc/self/fd/1", constants.O_WRONLY | constants.O_NONBLOCK);
@@ -92,28 +94,21 @@ class PipeOutput implements LogOutput {
   }
 }
 
+type Stream = InstanceType<typeof sonicBoom.SonicBoom>;
+
 /** Regular files, terminals and devices. */
 class FileOutput implements LogOutput {
-  readonly #out: InstanceType<typeof sonicBoom.SonicBoom>;
-  readonly #reopens: boolean;
   readonly #pendingBytesMax: number;
+  readonly #path: string | null;
+  #out: Stream;
+  /** Files that were renamed and are still being written to. */
+  readonly #leaving = new Set<Stream>();
   #pendingBytes = 0;
 
-  constructor(destination: { fd: number } | { dest: string }, pendingBytesMax: number) {
-    this.#reopens = "dest" in destination;
+  constructor(fd: number, pendingBytesMax: number, path: string | null) {
     this.#pendingBytesMax = pendingBytesMax;
-    this.#out = new sonicBoom.SonicBoom({
-      ...destination,
-      sync: false,
-      contentMode: "buffer",
-      maxWrite: WRITE_BYTES_MAX,
-    });
-    this.#out.on("write", (written: number) => {
-      this.#pendingBytes -= written;
-    });
-    // A full disk, say. What was not written is tried again with the next batch, so a disk that has room again is
-    // used again; until then the counter of dropped lines tells.
-    this.#out.on("error", () => {});
+    this.#path = path;
+    this.#out = this.#openStream(fd);
   }
 
   write(batch: Buffer): boolean {
@@ -128,22 +123,54 @@ class FileOutput implements LogOutput {
     try {
       this.#out.flushSync();
     } catch {
-      // The disk is full or the file is not open yet. The process is about to end, and this was how it would say so.
+      // The disk is full, say. The process is about to end, and this was how it would say so.
     }
   }
 
   reopen(): void {
-    if (this.#reopens) this.#out.reopen();
+    if (this.#path === null) return;
+    const fd = openFile(this.#path);
+    const leaving = this.#out;
+    this.#out = this.#openStream(fd);
+    this.#leaving.add(leaving);
+    leaving.once("close", () => this.#leaving.delete(leaving));
+    leaving.end();
   }
 
   async close(deadlineMs: number): Promise<void> {
-    await settled(deadlineMs, (done) => {
-      this.#out.once("close", done);
-      this.#out.once("error", done);
-      this.#out.end();
-    });
-    this.#out.destroy();
+    const open = [this.#out, ...this.#leaving];
+    await Promise.all(
+      open.map((out) =>
+        settled(deadlineMs, (done) => {
+          out.once("close", done);
+          out.once("error", done);
+          out.end();
+        }),
+      ),
+    );
+    for (const out of open) out.destroy();
   }
+
+  #openStream(fd: number): Stream {
+    const out = new sonicBoom.SonicBoom({
+      fd,
+      sync: false,
+      contentMode: "buffer",
+      maxWrite: WRITE_BYTES_MAX,
+    });
+    out.on("write", (written: number) => {
+      this.#pendingBytes -= written;
+    });
+    // A full disk, say. What was not written is tried again with the next batch, so a disk that has room again is
+    // used again; until then the counter of dropped lines tells.
+    out.on("error", () => {});
+    return out;
+  }
+}
+
+/** Opened at once, not a turn later: a process that dies in between would take its last words with it. */
+function openFile(path: string): number {
+  return openSync(path, "a", 0o640);
 }
 
 /** Waits until `start`'s callback is called or the deadline has passed. */

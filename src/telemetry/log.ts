@@ -35,9 +35,15 @@ export function createLogger(options: {
   );
 }
 
-/** Reopens the sink's file on SIGHUP, as log rotation expects. Returns what undoes it. */
-export function reopenOnHangUp(sink: Sink): () => void {
-  const reopen = (): void => sink.reopen();
+/** Reopens the sink's file on SIGHUP, as log rotation expects; where it cannot, the old file stays. Returns what undoes it. */
+export function reopenOnHangUp(sink: Sink, onError: (error: unknown) => void): () => void {
+  const reopen = (): void => {
+    try {
+      sink.reopen();
+    } catch (error) {
+      onError(error);
+    }
+  };
   process.on("SIGHUP", reopen);
   return () => process.off("SIGHUP", reopen);
 }

@@ -82,7 +82,7 @@ export class Sink {
     if (!this.#closed) this.#output.flushSync();
   }
 
-  /** Opens the file again after it was renamed (log rotation). Pipes and standard output stay as they are. */
+  /** Opens the file again after it was renamed (log rotation). Throws when it cannot, and goes on with the old one. */
   reopen(): void {
     this.flush();
     if (!this.#closed) this.#output.reopen();

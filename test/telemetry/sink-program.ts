@@ -15,9 +15,6 @@ if (how === "fatal") {
     sink: new Sink({ destination: path ?? "stdout" }),
     clock: systemClock,
   });
-  // The file is open a turn later; a process that dies before that never served anything.
-  await nextTurn();
-  await nextTurn();
   logger.fatal("out of luck");
   process.exit(7);
 }
