@@ -113,7 +113,7 @@ export function keyOfUri(memory: KeyMemory, uri: string): CacheKey | undefined {
 }
 
 const VISIBLE = /^[\x21-\x7e\x80-\xff]+$/;
-const URI_PARTS = /^(https?):\/\/([^/?#@]+)([^#]*)$/i;
+const URI_PARTS = /^(https?):\/\/([^/?#@]+)((?:[/?][^#]*)?)(?:#.*)?$/i;
 
 function withoutDefaultPort(scheme: "http" | "https", authority: string): string {
   const suffix = scheme === "https" ? ":443" : ":80";

@@ -74,10 +74,7 @@ function selectingNames(variant: StoredResponse | undefined): string {
   return variant === undefined ? "" : variant.selecting.map((field) => field.name).join(",");
 }
 
-/**
- * Heap bytes of an entry without its variants: key, entry, array, LRU links and Map slot. Kept true
- * by a test.
- */
+/** What an entry costs without its variants: key, entry, array, LRU links and Map slot. */
 export const ENTRY_OVERHEAD_BYTES = 500;
 
 export class MemoryStore {
