@@ -1,6 +1,7 @@
 // Owns where log lines go: the gateway's own log to standard output, the access log with it or to a file of its own.
 
-import { reopenOnHangUp } from "../telemetry/log.ts";
+import { systemClock } from "../clock.ts";
+import { createLogger, reopenOnHangUp } from "../telemetry/log.ts";
 import { Sink } from "../telemetry/sink.ts";
 import type { LogConfig } from "./gateway-config.ts";
 
@@ -23,7 +24,10 @@ export function openLogSinks({ access }: LogConfig): LogSinks {
     };
   }
   const file = new Sink({ destination: access.path });
-  const stopReopening = reopenOnHangUp(file);
+  const logger = createLogger({ level: "error", sink: log, clock: systemClock });
+  const stopReopening = reopenOnHangUp(file, (error) => {
+    logger.error({ error, path: access.path }, "the access log could not be reopened");
+  });
   return {
     log,
     access: file,
