@@ -84,6 +84,7 @@ export function bannerJson(start: StartUp, nowMs: number): string {
     engine: start.engine,
     off: inactiveFeatures(config),
     warnings: config.warnings,
+    ...(start.hints.length === 0 ? {} : { hints: start.hints }),
     ...(start.links.length === 0 ? {} : { links: start.links.map((link) => link.url) }),
   });
 }
