@@ -159,7 +159,7 @@ function showTiles(status, rate, now) {
     tile(
       "CPU",
       orDash(cpu, percent),
-      `loop late by ${duration((eventLoopLagSeconds["0.99"] ?? 0) * 1000)} (P99)`,
+      `loop late by ${duration((eventLoopLagSeconds["p99"] ?? 0) * 1000)} (P99)`,
     ),
   );
 }

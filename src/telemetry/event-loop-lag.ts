@@ -8,11 +8,11 @@ const RESOLUTION_MS = 20;
 /** A minute of samples. */
 const WINDOW_SAMPLES = 60_000 / RESOLUTION_MS;
 
-/** Quantile of the histogram by the label that names it. */
-const QUANTILES = [
-  ["0.5", 50],
-  ["0.99", 99],
-  ["1", 100],
+/** Percentile of the histogram by the label that names it. */
+const STATISTICS = [
+  ["p50", 50],
+  ["p99", 99],
+  ["max", 100],
 ] as const;
 
 export class EventLoopLag {
@@ -25,7 +25,7 @@ export class EventLoopLag {
     this.#younger.enable();
   }
 
-  /** Seconds by quantile; empty before the first sample. */
+  /** Seconds by statistic; empty before the first sample. */
   read(): [labels: readonly string[], seconds: number][] {
     if (this.#younger.count >= WINDOW_SAMPLES) {
       [this.#older, this.#younger] = [this.#younger, this.#older];
@@ -33,7 +33,7 @@ export class EventLoopLag {
     }
     const lag = this.#older;
     if (lag.count === 0) return [];
-    return QUANTILES.map(([label, percent]) => {
+    return STATISTICS.map(([label, percent]) => {
       const lateNanoseconds = lag.percentile(percent) - RESOLUTION_MS * 1e6;
       return [[label], Math.max(0, lateNanoseconds) / 1e9];
     });

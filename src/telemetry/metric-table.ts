@@ -238,8 +238,8 @@ export const METRICS: readonly MetricRow[] = [
   {
     name: "gateway_event_loop_lag_seconds",
     type: "gauge",
-    help: "How late timers fired over the last one to two minutes, by quantile; quantile 1 is the maximum.",
-    labels: ["quantile"],
+    help: "How late timers fired over the last one to two minutes: p50, p99 and max.",
+    labels: ["stat"],
     read: (from) => from.eventLoopLag,
   },
   {

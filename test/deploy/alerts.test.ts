@@ -3,12 +3,15 @@
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { METHOD_GET } from "../../assembly/layout.ts";
 import { FAILURES } from "../../src/http/errors.ts";
 import { LATENCY_METRICS, METRICS } from "../../src/telemetry/metric-table.ts";
 import { Metrics } from "../../src/telemetry/metrics.ts";
+import { within } from "../support/within.ts";
 import { parseExposition } from "../telemetry/exposition-parser.ts";
 
 interface Rules {
@@ -82,5 +85,28 @@ test("promtool evaluates the rules as their tests say", ({ skip }) => {
   );
   skip(error !== undefined, "promtool is not installed (Debian: apt-get install prometheus)");
   expect(stderr + stdout).toContain("SUCCESS");
+  expect(status).toBe(0);
+});
+
+test("promtool finds nothing to criticise in a scrape", async ({ skip }) => {
+  const metrics = new Metrics({ version: "1", engine: "none" });
+  metrics.record(metrics.route("api", METHOD_GET), 200, 1, 1);
+  metrics.recordUpstream(metrics.upstream("api"), 200, 1);
+  // The lag of the event loop has no series before its first sample.
+  await within(
+    (async () => {
+      while (metrics.readings().eventLoopLag.length === 0) await nextTurn();
+    })(),
+    5000,
+    "a sample of the event loop",
+  );
+  const input = await metrics.text();
+  metrics.close();
+  const { error, status, stderr } = spawnSync("promtool", ["check", "metrics"], {
+    input,
+    encoding: "utf8",
+  });
+  skip(error !== undefined, "promtool is not installed (Debian: apt-get install prometheus)");
+  expect(stderr).toBe("");
   expect(status).toBe(0);
 });
