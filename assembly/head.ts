@@ -1,6 +1,7 @@
 // Request and response heads -> HeadRecord (RFC 9112 sections 2 to 6). Hot. Every decision is made at the byte that forces it, so
 // that a head gives the same result, code and offset however it is split.
 
+import { scanFieldLines } from "./fast-lines";
 import { stepFieldSection } from "./field-lines";
 import { finishRequest, finishResponse } from "./framing";
 import {
@@ -21,7 +22,7 @@ import {
   STATUS_INCOMPLETE,
 } from "./layout";
 import { fail, getWord, MODE_REQUEST, MODE_RESPONSE, setWord, startRecord } from "./record";
-import { stepRequestLine } from "./request-line";
+import { scanRequestLine, stepRequestLine } from "./request-line";
 import { LF } from "./scan";
 import { stepStatusLine } from "./status-line";
 import { FIELD_COUNT_MAX, HEAD_BYTES_MAX } from "../build/wasm/assembly/limits";
@@ -36,6 +37,7 @@ export function parseRequestHead(record: usize, input: usize, length: u32): u32 
   }
   const end = input + <usize>min(length, HEAD_BYTES_MAX);
   let p = input + <usize>getWord(record, RECORD_CURSOR);
+  if (p == input) p = scanRequestLine(record, input, end);
   while (p != 0 && p < end) {
     const phase = getWord(record, RECORD_PHASE);
     if (phase < <u32>PHASE_LINE) {
@@ -44,6 +46,10 @@ export function parseRequestHead(record: usize, input: usize, length: u32): u32 
       p = endsWithLf(record, input, p) ? finishRequest(record, input, p) : 0;
       if (p != 0) return complete(record, input, p);
     } else {
+      if (phase == PHASE_LINE) {
+        p = scanFieldLines(record, input, p, end, MODE_REQUEST);
+        if (p == 0 || p >= end || getWord(record, RECORD_PHASE) == PHASE_END_LF) continue;
+      }
       p = stepFieldSection(record, input, p, end, FIELD_COUNT_MAX, MODE_REQUEST);
     }
   }
@@ -65,6 +71,10 @@ export function parseResponseHead(record: usize, input: usize, length: u32, requ
       p = endsWithLf(record, input, p) ? finishResponse(record, input, p, requestMethod) : 0;
       if (p != 0) return complete(record, input, p);
     } else {
+      if (phase == PHASE_LINE) {
+        p = scanFieldLines(record, input, p, end, MODE_RESPONSE);
+        if (p == 0 || p >= end || getWord(record, RECORD_PHASE) == PHASE_END_LF) continue;
+      }
       p = stepFieldSection(record, input, p, end, FIELD_COUNT_MAX, MODE_RESPONSE);
     }
   }

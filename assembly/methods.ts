@@ -23,7 +23,13 @@ export function methodId(start: usize, length: u32): u32 {
   return idOf(word);
 }
 
-export function idOf(word: u64): u32 {
+/** The same for a method of at least one byte whose first eight bytes are `word`. */
+export function shortMethodId(word: u64, length: u32): u32 {
+  if (length > 7) return METHOD_OTHER;
+  return idOf(word & (((<u64>1) << <u64>(length << 3)) - 1));
+}
+
+function idOf(word: u64): u32 {
   if (word == 0x544547) return METHOD_GET;
   if (word == 0x44414548) return METHOD_HEAD;
   if (word == 0x54534f50) return METHOD_POST;

@@ -28,7 +28,13 @@ export function setWord(record: usize, index: i32, value: u32): void {
 
 /** Makes the record that of a head whose first byte has not been seen. */
 export function startRecord(record: usize): void {
-  memory.fill(record, 0, 24 * 4);
+  const zero = i8x16.splat(0);
+  v128.store(record, zero);
+  v128.store(record, zero, 16);
+  v128.store(record, zero, 32);
+  v128.store(record, zero, 48);
+  v128.store(record, zero, 64);
+  v128.store(record, zero, 80);
   setWord(record, RECORD_STATUS, STATUS_INCOMPLETE);
   setWord(record, RECORD_HOST_INDEX, 0xffffffff);
 }

@@ -9,7 +9,9 @@ import {
   ERROR_TARGET,
   ERROR_TARGET_TOO_LONG,
   ERROR_VERSION,
+  METHOD_CONNECT,
   PHASE_EMPTY_LINE_LF,
+  PHASE_LINE,
   PHASE_METHOD,
   PHASE_START,
   PHASE_TARGET,
@@ -17,16 +19,76 @@ import {
   RECORD_METHOD,
   RECORD_METHOD_START,
   RECORD_PHASE,
+  RECORD_TARGET_FORM,
   RECORD_TARGET_LENGTH,
   RECORD_TARGET_START,
   RECORD_TOKEN_START,
+  RECORD_VERSION_MINOR,
+  TARGET_ORIGIN,
 } from "./layout";
-import { methodId } from "./methods";
+import { fastEnd } from "./fast-lines";
+import { methodId, shortMethodId } from "./methods";
 import { fail, getWord, setWord } from "./record";
 import { checkTarget } from "./target";
-import { CLASS_TARGET, classOf, CR, LF, SP, targetEnd, tokenEnd } from "./scan";
+import { CLASS_TARGET, classOf, CR, LF, SP, targetEnd, targetStops, tokenEnd, tokenStops } from "./scan";
 import { stepVersion } from "./version";
 import { METHOD_BYTES_MAX, TARGET_BYTES_MAX } from "../build/wasm/assembly/limits";
+
+const CRLF: u16 = 0x0a0d;
+const HTTP_1_0: u64 = 0x302e312f50545448;
+const HTTP_1_1: u64 = 0x312e312f50545448;
+
+/**
+ * The common case, a whole ordinary request line, in vectors. Returns the start of the first field line, 0 after an error of
+ * meaning, or `input` if it leaves everything to `stepRequestLine`.
+ */
+export function scanRequestLine(record: usize, input: usize, end: usize): usize {
+  const stop = fastEnd(end);
+  if (input + 16 > stop) return input;
+  const methodLength = <usize>ctz(tokenStops(v128.load(input)) | 0x10000);
+  if (methodLength - 1 >= 15 || load<u8>(input + methodLength) != SP) return input;
+  const start = input + methodLength + 1;
+  const targetStop = vectorTargetEnd(start, min(stop, start + TARGET_BYTES_MAX));
+  if (targetStop == 0 || targetStop + 11 > stop || load<u16>(targetStop, 9) != CRLF) return input;
+  const version = load<u64>(targetStop, 1);
+  if (version != HTTP_1_1 && version != HTTP_1_0) return input;
+  const method = shortMethodId(load<u64>(input), <u32>methodLength);
+  setWord(record, RECORD_METHOD, method | (<u32>methodLength << 8));
+  setWord(record, RECORD_TARGET_START, <u32>(start - input));
+  setWord(record, RECORD_TARGET_LENGTH, <u32>(targetStop - start));
+  setWord(record, RECORD_TARGET_FORM, TARGET_ORIGIN);
+  const plain = !mayHaveDotSegment && load<u8>(start) == 0x2f && method != METHOD_CONNECT;
+  if (!plain && !checkTarget(record, input, start, targetStop)) return 0;
+  setWord(record, RECORD_VERSION_MINOR, version == HTTP_1_1 ? 1 : 0);
+  setWord(record, RECORD_PHASE, PHASE_LINE);
+  return targetStop + 11;
+}
+
+let mayHaveDotSegment: bool = false;
+
+/** The space behind the target, 0 if it ends otherwise. On the way: does "/." or "/%" occur in it, or shortly behind it? */
+// @ts-ignore: decorator
+@inline
+function vectorTargetEnd(start: usize, stop: usize): usize {
+  let suspects = i8x16.splat(0);
+  let p = start;
+  while (p < stop) {
+    const block = v128.load(p);
+    const next = v128.load(p, 1);
+    const dot = i8x16.eq(next, i8x16.splat(0x2e));
+    const encoded = i8x16.eq(next, i8x16.splat(0x25));
+    const slash = i8x16.eq(block, i8x16.splat(0x2f));
+    suspects = v128.or(suspects, v128.and(slash, v128.or(dot, encoded)));
+    const stops = targetStops(block);
+    if (stops != 0) {
+      p += <usize>ctz(stops);
+      mayHaveDotSegment = v128.any_true(suspects);
+      return p < stop && p > start && load<u8>(p) == SP ? p : 0;
+    }
+    p += 16;
+  }
+  return 0;
+}
 
 export function stepRequestLine(record: usize, input: usize, p: usize, end: usize): usize {
   switch (getWord(record, RECORD_PHASE)) {

@@ -40,7 +40,7 @@ export function feedTrailers(state: usize, input: usize, p: usize, end: usize): 
   const record = state + TRAILER_RECORD_OFFSET;
   const buffer = state + TRAILER_INPUT_OFFSET;
   const held = <usize>getWord(state, CHUNKED_TRAILER_BYTES);
-  const length = min(end - p, TRAILER_BYTES_MAX - held);
+  const length = min(end - p, <usize>TRAILER_BYTES_MAX - held);
   memory.copy(buffer + held, p, length);
   const used = parse(record, buffer, held + length);
   if (used == 0) return failTrailers(state, record, <i64>(p - input) - <i64>held);

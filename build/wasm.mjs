@@ -1,7 +1,7 @@
 // Builds the Wasm modules that wasm-build.config.json names: limits for both sides, the table of well-known field names,
 // {parser,core}.wasm, and an ES module with the bytes of each inlined. Everything lands in build/wasm. Runs on Node 20.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 import { fieldNameTable } from "./field-names.mjs";
@@ -29,29 +29,31 @@ function writeLimits() {
     (name) => `export const ${constantName(name)}: u32 = ${constants[name]};\n`,
   );
   const types = names.map((name) => `export declare const ${constantName(name)}: number;\n`);
-  writeFileSync(new URL("assembly/limits.ts", out), unsigned.join(""));
-  writeFileSync(new URL("limits.js", out), lines.join(""));
-  writeFileSync(new URL("limits.d.ts", out), types.join(""));
+  emit("assembly/limits.ts", unsigned.join(""));
+  emit("limits.js", lines.join(""));
+  emit("limits.d.ts", types.join(""));
 }
 
 function writeFieldNames() {
   const table = fieldNameTable(layout);
-  writeFileSync(new URL("assembly/field-names.ts", out), table.assembly);
-  writeFileSync(
-    new URL("field-names.js", out),
-    `export const FIELD_NAMES = ${JSON.stringify(table.names)};\n`,
-  );
-  writeFileSync(
-    new URL("field-names.d.ts", out),
-    "export declare const FIELD_NAMES: readonly string[];\n",
-  );
+  emit("assembly/field-names.ts", table.assembly);
+  emit("field-names.js", `export const FIELD_NAMES = ${JSON.stringify(table.names)};\n`);
+  emit("field-names.d.ts", "export declare const FIELD_NAMES: readonly string[];\n");
+}
+
+/** Replaces a file at once, so that whoever loads the core during a build gets the old one or the new one. */
+function emit(name, text) {
+  const next = new URL(`${name}.next`, out);
+  writeFileSync(next, text);
+  renameSync(next, new URL(name, out));
 }
 
 async function compile(name, target) {
-  const wasm = fileURLToPath(new URL(`${name}.wasm`, out));
+  const wasm = fileURLToPath(new URL(`${name}.next.wasm`, out));
   const options = [
     fileURLToPath(new URL(target.entry, root)),
     ...["--outFile", wasm, "--runtime", "stub", "--importMemory", "--noExportMemory", "--noAssert"],
+    "--zeroFilledMemory",
     ...[
       "--optimizeLevel",
       String(config.optimizeLevel),
@@ -78,10 +80,8 @@ async function compile(name, target) {
     "for (let index = 0; index < text.length; index++) wasmBytes[index] = text.charCodeAt(index);",
     "",
   ];
-  writeFileSync(new URL(`${name}-inline.js`, out), inlined.join("\n"));
-  writeFileSync(
-    new URL(`${name}-inline.d.ts`, out),
-    "export declare const wasmBytes: Uint8Array<ArrayBuffer>;\n",
-  );
+  renameSync(wasm, new URL(`${name}.wasm`, out));
+  emit(`${name}-inline.js`, inlined.join("\n"));
+  emit(`${name}-inline.d.ts`, "export declare const wasmBytes: Uint8Array<ArrayBuffer>;\n");
   process.stdout.write(`build/wasm/${name}.wasm ${bytes.length} bytes\n`);
 }
