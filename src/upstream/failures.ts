@@ -32,11 +32,12 @@ export function exchangeFailure(
   if (progress === "connecting") return connectFailure(error, "tcp");
   const code = errorCode(error);
   const options = { cause: error };
-  if (INTERNAL_CODES.has(code)) return new GatewayError("internal_error", code, options);
   // Without the cause: a parser's error carries the bytes that it stumbled over. Stumbling over the end of the stream
   // is a truncation, everything else a violation.
   const isParsers = error instanceof errors.HTTPParserError || code.startsWith("HPE_");
   if (isParsers && !originEnded) return new GatewayError("upstream_invalid", "malformed response");
+  if (!isParsers && INTERNAL_CODES.has(code))
+    return new GatewayError("internal_error", code, options);
   if (isRefusedHead(error, code)) return new GatewayError("upstream_invalid", code, options);
   if (progress === "responding") {
     return new GatewayError("body_truncated", code, isParsers ? {} : options);
@@ -59,14 +60,16 @@ export function errorCode(error: unknown): string {
   return "UNKNOWN";
 }
 
-/** Our own mistakes: a request that undici refuses to write. */
+/** Programmers' mistakes: a request that the library refuses to write, a callback that threw. */
 const INTERNAL_CODES: ReadonlySet<string> = new Set([
   "UND_ERR_INVALID_ARG",
   "UND_ERR_NOT_SUPPORTED",
   "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH",
+  "ERR_ASSERTION",
   "ERR_INVALID_ARG_TYPE",
   "ERR_INVALID_CHAR",
   "ERR_UNESCAPED_CHARACTERS",
+  "UNKNOWN",
 ]);
 
 /** A head that undici does not take. It reports an unasked 100 or 101 in words only, as a SocketError. */
