@@ -1,5 +1,5 @@
-// Owns docs/metrics.md: the reference of metrics, generated from their table. Run with `node build/metrics-reference.ts`;
-// a test fails while the file is not what this writes.
+// Owns docs/metrics.md: the reference of metrics, generated from their table. Run with `node
+// build/metrics-reference.ts`; a test fails while the file is not what this writes.
 
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";

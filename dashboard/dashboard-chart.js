@@ -1,11 +1,15 @@
-// Owns the line charts: the last five minutes of one or two series as SVG. Knows nothing of what they show.
+// Owns the line charts: the last five minutes of one or two series as SVG. Knows nothing of what
+// they show.
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 300;
 const HEIGHT = 100;
 const LINES = /** @type {const} */ (["first", "second"]);
 
-/** One chart: a title, a name for each series, a formatter for its scale, and the largest value where it is fixed. */
+/**
+ * One chart: a title, a name for each series, a formatter for its scale, and the largest value
+ * where it is fixed.
+ */
 export class Chart {
   /**
    * @param {{title: string, series: readonly string[], format: (value: number) => string, max?: number}} options
@@ -20,7 +24,9 @@ export class Chart {
     this.element.className = "chart";
   }
 
-  /** Adds one point to each series; null leaves a gap. @param {readonly (number | null)[]} values */
+  /**
+   * Adds one point to each series; null leaves a gap. @param {readonly (number | null)[]} values
+   */
   add(values) {
     this.points.forEach((points, index) => {
       points.push(values[index] ?? null);

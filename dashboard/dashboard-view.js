@@ -1,4 +1,5 @@
-// Owns how numbers, tiles and tables look. Text only ever becomes text: what a route is called cannot become markup.
+// Owns how numbers, tiles and tables look. Text only ever becomes text: what a route is called
+// cannot become markup.
 
 /** @typedef {string | number | {text: string, kind: "good" | "bad" | "left"}} Cell */
 

@@ -1,5 +1,5 @@
-// Owns the live page: asks /status every two seconds and shows it, with rates from one answer to the next. Loads nothing
-// from anywhere else, and keeps the token for this tab only.
+// Owns the live page: asks /status every two seconds and shows it, with rates from one answer to
+// the next. Loads nothing from anywhere else, and keeps the token for this tab only.
 
 import { Chart } from "./dashboard-chart.js";
 import { age, bytes, count, duration, percent, table, tile } from "./dashboard-view.js";

@@ -1,5 +1,6 @@
-// Owns the measurement of the access log and the counters on the hit path: nanoseconds and bytes of garbage for each
-// hit. Run with `node --expose-gc bench/micro/access-log.ts`; the log goes to /dev/null.
+// Owns the measurement of the access log and the counters on the hit path: nanoseconds and bytes of
+// garbage for each hit. Run with `node --expose-gc bench/micro/access-log.ts`; the log goes to
+// /dev/null.
 
 import { AccessLog, hitFragment, peerFragment } from "../../src/telemetry/access-log.ts";
 import { METHOD_GET } from "../../assembly/layout.ts";
@@ -9,7 +10,9 @@ import { systemClock } from "../../src/clock.ts";
 
 const HITS_PER_ROUND = 200_000;
 const ROUNDS = 9;
-/** About what one event-loop turn of a busy gateway answers, so that the sink gets its turns too. */
+/**
+ * About what one event-loop turn of a busy gateway answers, so that the sink gets its turns too.
+ */
 const HITS_PER_TURN = 500;
 
 const sink = new Sink({ destination: "/dev/null" });

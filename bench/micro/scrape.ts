@@ -1,5 +1,5 @@
-// Owns the measurement of a large scrape: how long it takes, and how long it keeps the event loop from others at most.
-// Run with `node bench/micro/scrape.ts`.
+// Owns the measurement of a large scrape: how long it takes, and how long it keeps the event loop
+// from others at most. Run with `node bench/micro/scrape.ts`.
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { METHOD_GET } from "../../assembly/layout.ts";

@@ -1,5 +1,6 @@
-// Owns who may use the admin API: the bearer token, the Host check against DNS rebinding where there is no token, and the
-// checks that keep other sites' pages from changing anything. Pure, but for the comparison in constant time.
+// Owns who may use the admin API: the bearer token, the Host check against DNS rebinding where
+// there is no token, and the checks that keep other sites' pages from changing anything. Pure, but
+// for the comparison in constant time.
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIPv4 } from "node:net";
@@ -57,7 +58,8 @@ function refuseMutation(request: AdminRequest): Refusal | null {
       detail: "requests that change something must come from the admin page itself or from no page",
     };
   }
-  // A type that a form cannot send: a page of another site would need a preflight, which is never granted.
+  // A type that a form cannot send: a page of another site would need a preflight, which is never
+  // granted.
   if (!/^application\/json\s*(;|$)/i.test(request.contentType)) {
     return { status: 415, error: "unsupported_media_type", detail: "expected application/json" };
   }
@@ -72,7 +74,9 @@ function isOwnHost(request: AdminRequest): boolean {
   return host !== "" && host === request.localAddress.replace(/^::ffff:/, "");
 }
 
-/** The host of "host:port" or "[v6]:port", lower case; the port differs where a tunnel leads here. */
+/**
+ * The host of "host:port" or "[v6]:port", lower case; the port differs where a tunnel leads here.
+ */
 function hostName(authority: string): string {
   const match = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(authority.toLowerCase());
   return match?.[1] ?? match?.[2] ?? "";

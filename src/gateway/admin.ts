@@ -1,5 +1,5 @@
-// Owns the admin listener: its routes, their answers and its limits, on node:http with Hono. Not a hot path. Knows the
-// gateway only as the functions that it is given.
+// Owns the admin listener: its routes, their answers and its limits, on node:http with Hono. Not a
+// hot path. Knows the gateway only as the functions that it is given.
 
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
@@ -21,7 +21,8 @@ const CONNECTIONS_MAX = 256;
 const SECURITY_FIELDS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
+    "img-src 'self'; " +
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",

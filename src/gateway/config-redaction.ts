@@ -1,5 +1,5 @@
-// Owns what of a config may be shown: a copy made of plain JSON values, with secrets replaced. Knows no single key of the
-// config; what looks like a secret is one.
+// Owns what of a config may be shown: a copy made of plain JSON values, with secrets replaced.
+// Knows no single key of the config; what looks like a secret is one.
 
 const REDACTED = "[redacted]";
 
@@ -7,7 +7,10 @@ const REDACTED = "[redacted]";
 const SECRET_KEY =
   /token|secret|passw|passphrase|credential|authorization|cookie|api[-_]?key|private/i;
 
-/** A key to sign or decrypt with; file names of keys (tls `key: key.pem`) are no secret, PEM text is. */
+/**
+ * A key to sign or decrypt with; file names of keys (tls `key: key.pem`) are no secret, PEM text
+ * is.
+ */
 const SECRET_TEXT = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 
 /** Maps become objects, functions their names, numbers without an end the word for it. */

@@ -1,4 +1,5 @@
-// Owns finding the files of the admin page. They are served as they lie in dashboard/: no bundler runs at start-up.
+// Owns finding the files of the admin page. They are served as they lie in dashboard/: no bundler
+// runs at start-up.
 
 import { existsSync, readFileSync } from "node:fs";
 import type { PageFile } from "./admin.ts";
@@ -12,7 +13,10 @@ const FILES = [
   ["/icon.svg", "icon.svg", "image/svg+xml"],
 ] as const;
 
-/** The page's files by path. Empty where the package was installed without them; the admin API works all the same. */
+/**
+ * The page's files by path. Empty where the package was installed without them; the admin API works
+ * all the same.
+ */
 export function dashboardFiles(): ReadonlyMap<string, PageFile> {
   const directory = dashboardDirectory();
   if (directory === null) return new Map();

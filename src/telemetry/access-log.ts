@@ -1,6 +1,6 @@
-// Owns the access log: one JSON line for each exchange, in printable ASCII whatever a client sent. `writeHit` is hot: it
-// copies prepared bytes into the sink's batch and allocates nothing. Fields are documented in docs/access-log.md. Never
-// logs a query, a field value or content.
+// Owns the access log: one JSON line for each exchange, in printable ASCII whatever a client sent.
+// `writeHit` is hot: it copies prepared bytes into the sink's batch and allocates nothing. Fields
+// are documented in docs/access-log.md. Never logs a query, a field value or content.
 
 import type { Clock } from "../clock.ts";
 import type { Sink } from "./sink.ts";
@@ -34,7 +34,10 @@ export interface AccessSummary extends AccessSubject, AccessPeer {
   readonly detail: string;
 }
 
-/** Longest text of a field as escaped, and of a request id in characters; the rest is cut off. A line fits its batch. */
+/**
+ * Longest text of a field as escaped, and of a request id in characters; the rest is cut off. A
+ * line fits its batch.
+ */
 const TEXT_BYTES_MAX = 4096;
 const REQUEST_ID_LENGTH_MAX = 256;
 /** "\\u001b" is the longest that a character becomes. */
@@ -49,13 +52,19 @@ const TIME_START = LINE_START.indexOf("YYYY");
 const BYTES_NAME = Buffer.from(',"bytes":');
 const DURATION_NAME = Buffer.from(',"duration_ms":');
 
-/** Microseconds; a duration that is not finite comes from a broken clock, and must not break the line too. */
+/**
+ * Microseconds; a duration that is not finite comes from a broken clock, and must not break the
+ * line too.
+ */
 const DURATION_MAX = Number.MAX_SAFE_INTEGER;
 
 const ZERO = 0x30;
 const POINT = 0x2e;
 
-/** The bytes of a hit's line that its stored response determines. Made once, when the response is stored. */
+/**
+ * The bytes of a hit's line that its stored response determines. Made once, when the response is
+ * stored.
+ */
 export function hitFragment(subject: AccessSubject): Uint8Array {
   return Buffer.from(`"${subjectText(subject)},"status":`);
 }
@@ -83,7 +92,8 @@ export class AccessLog {
   }
 
   /**
-   * Logs a hit. The fragments come from `hitFragment` and `peerFragment`; the id may be a client's, and is escaped.
+   * Logs a hit. The fragments come from `hitFragment` and `peerFragment`; the id may be a client's,
+   * and is escaped.
    */
   writeHit(
     subject: Uint8Array,
@@ -151,7 +161,10 @@ function peerText(peer: AccessPeer): string {
   return `,"client":${quote(peer.address)},"version":${quote(peer.version)}`;
 }
 
-/** A JSON string of printable ASCII: a line can be neither broken nor made to steer the terminal that shows it. */
+/**
+ * A JSON string of printable ASCII: a line can be neither broken nor made to steer the terminal
+ * that shows it.
+ */
 function quote(text: string): string {
   const cut = text.length > TEXT_BYTES_MAX ? text.slice(0, TEXT_BYTES_MAX) : text;
   if (/^[\x20\x21\x23-\x5b\x5d-\x7e]*$/.test(cut)) return `"${cut}"`;

@@ -1,5 +1,5 @@
-// Owns how late the event loop is: sampled by Node in the background, read over the last one to two minutes, whoever reads
-// and however often. Knows no clock: time is counted in samples.
+// Owns how late the event loop is: sampled by Node in the background, read over the last one to two
+// minutes, whoever reads and however often. Knows no clock: time is counted in samples.
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
 

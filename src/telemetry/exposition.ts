@@ -1,5 +1,6 @@
-// Owns the text of the latency metrics in the Prometheus exposition format 0.0.4. prom-client renders the rest; for
-// thousands of series it would hold the event loop for 100 ms, so these are rendered here, a slice at a time.
+// Owns the text of the latency metrics in the Prometheus exposition format 0.0.4. prom-client
+// renders the rest; for thousands of series it would hold the event loop for 100 ms, so these are
+// rendered here, a slice at a time.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { DURATION_BOUNDS_SECONDS } from "./latency-table.ts";
@@ -16,7 +17,10 @@ interface MetricHead {
   readonly help: string;
 }
 
-/** Renders the counter and the histogram of a table, leaving the event loop to others between slices. */
+/**
+ * Renders the counter and the histogram of a table, leaving the event loop to others between
+ * slices.
+ */
 export async function renderLatencies(
   table: LatencyTable,
   counter: MetricHead,

@@ -1,10 +1,14 @@
-// Owns counters by row (a set of labels) and status: a cumulative histogram for each pair that occurred, and a
-// log-linear one for each group of rows. Fixed capacity in one buffer, so that a worker's can lie in shared memory with
-// one writer and many readers. `record` is hot: typed-array adds, no allocation. Knows no metric names and no clock.
+// Owns counters by row (a set of labels) and status: a cumulative histogram for each pair that
+// occurred, and a log-linear one for each group of rows. Fixed capacity in one buffer, so that a
+// worker's can lie in shared memory with one writer and many readers. `record` is hot: typed-array
+// adds, no allocation. Knows no metric names and no clock.
 
 import { LATENCY_BUCKETS, latencyBucket } from "./percentiles.ts";
 
-/** Upper bounds in seconds. A cache hit takes 50 microseconds, a slow origin ten seconds: both must be told apart. */
+/**
+ * Upper bounds in seconds. A cache hit takes 50 microseconds, a slow origin ten seconds: both must
+ * be told apart.
+ */
 export const DURATION_BOUNDS_SECONDS = [
   0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
   5, 10,
@@ -16,7 +20,10 @@ const BUCKET_COUNT = BOUNDS_MS.length + 1;
 const SUM_CELL = BUCKET_COUNT;
 const SERIES_CELLS = BUCKET_COUNT + 1;
 
-/** Status codes that have a label of their own: those registered with IANA, and 0 for "the client left before one". */
+/**
+ * Status codes that have a label of their own: those registered with IANA, and 0 for "the client
+ * left before one".
+ */
 const STATUS_CODES = [
   0, 100, 101, 102, 103, 200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 300, 301, 302, 303, 304,
   305, 307, 308, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415,
@@ -24,7 +31,9 @@ const STATUS_CODES = [
   507, 508, 510, 511,
 ] as const;
 
-/** Any other code counts by its class, so that an origin that invents codes cannot invent series. */
+/**
+ * Any other code counts by its class, so that an origin that invents codes cannot invent series.
+ */
 export const STATUS_LABELS = [
   ...STATUS_CODES.map(String),
   "1xx",
@@ -96,7 +105,10 @@ export class LatencyTable {
     this.#groupNames[OVERFLOW] = overflow.group;
   }
 
-  /** The row of a label set, made on first use. `labels` are rendered pairs without the status. Not hot. */
+  /**
+   * The row of a label set, made on first use. `labels` are rendered pairs without the status. Not
+   * hot.
+   */
   row(labels: string, group: string): number {
     const known = this.#rowByLabels.get(labels);
     if (known !== undefined) return known;
@@ -154,7 +166,10 @@ export class LatencyTable {
     return this.#latencies.subarray(index * LATENCY_BUCKETS, (index + 1) * LATENCY_BUCKETS);
   }
 
-  /** Counts of a group since the rotation before the last: a window between one and two rotations long. */
+  /**
+   * Counts of a group since the rotation before the last: a window between one and two rotations
+   * long.
+   */
   recentLatencies(group: string): Float64Array {
     const index = this.#groupByName.get(group) ?? OVERFLOW;
     const before = this.#windows.get(index)?.[0];

@@ -1,5 +1,6 @@
-// Owns the file or pipe that batches of log lines go to. A write never blocks the event loop and never holds a thread of
-// the pool: what a slow reader leaves behind is bounded, and a batch past the bound is refused. Knows no lines.
+// Owns the file or pipe that batches of log lines go to. A write never blocks the event loop and
+// never holds a thread of the pool: what a slow reader leaves behind is bounded, and a batch past
+// the bound is refused. Knows no lines.
 
 import { constants, fstatSync, openSync, statSync } from "node:fs";
 import { Socket } from "node:net";
@@ -9,20 +10,27 @@ import sonicBoom from "sonic-boom";
 const WRITE_BYTES_MAX = 1024 * 1024;
 
 export interface LogOutput {
-  /** Copies `batch`. False: it was refused, because too much is pending or the output has failed. */
+  /**
+   * Copies `batch`. False: it was refused, because too much is pending or the output has failed.
+   */
   write(batch: Buffer): boolean;
-  /** Writes what is pending before it returns, as far as that is possible: for the last words of a process. */
+  /**
+   * Writes what is pending before it returns, as far as that is possible: for the last words of a
+   * process.
+   */
   flushSync(): void;
   /**
-   * Opens the file again after it was renamed. Does nothing where there is no file. Throws the system's error when it
-   * cannot be opened, and goes on with the old one.
+   * Opens the file again after it was renamed. Does nothing where there is no file. Throws the
+   * system's error when it cannot be opened, and goes on with the old one.
    */
   reopen(): void;
   /** Writes what is pending and closes, or gives up after `deadlineMs`. */
   close(deadlineMs: number): Promise<void>;
 }
 
-/** Opens "stdout" or a path. Throws the system's error when a path cannot be opened for appending. */
+/**
+ * Opens "stdout" or a path. Throws the system's error when a path cannot be opened for appending.
+ */
 export function openLogOutput(destination: string, pendingBytesMax: number): LogOutput {
   if (destination === "stdout") return openStandardOutput(pendingBytesMax);
   if (statSync(destination, { throwIfNoEntry: false })?.isFIFO() === true) {
@@ -48,8 +56,8 @@ function openStandardOutput(pendingBytesMax: number): LogOutput {
 }
 
 /**
- * Pipes and sockets. They are written through the event loop: a write to a full pipe from the thread pool would hold its
- * thread until somebody reads, and with it the exit of the process.
+ * Pipes and sockets. They are written through the event loop: a write to a full pipe from the
+ * thread pool would hold its thread until somebody reads, and with it the exit of the process.
  */
 class PipeOutput implements LogOutput {
   readonly #socket: Socket;
@@ -59,7 +67,8 @@ class PipeOutput implements LogOutput {
   constructor(fd: number, pendingBytesMax: number) {
     this.#pendingBytesMax = pendingBytesMax;
     this.#socket = new Socket({ fd, readable: false, writable: true });
-    // The reader has gone. Nobody can come back to this pipe, so every later batch is refused, and counted as such.
+    // The reader has gone. Nobody can come back to this pipe, so every later batch is refused, and
+    // counted as such.
     this.#socket.on("error", () => {
       this.#failed = true;
     });
@@ -161,14 +170,17 @@ class FileOutput implements LogOutput {
     out.on("write", (written: number) => {
       this.#pendingBytes -= written;
     });
-    // A full disk, say. What was not written is tried again with the next batch, so a disk that has room again is
-    // used again; until then the counter of dropped lines tells.
+    // A full disk, say. What was not written is tried again with the next batch, so a disk that has
+    // room again is used again; until then the counter of dropped lines tells.
     out.on("error", () => {});
     return out;
   }
 }
 
-/** Opened at once, not a turn later: a process that dies in between would take its last words with it. */
+/**
+ * Opened at once, not a turn later: a process that dies in between would take its last words with
+ * it.
+ */
 function openFile(path: string): number {
   return openSync(path, "a", 0o640);
 }

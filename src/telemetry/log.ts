@@ -1,6 +1,7 @@
-// Owns the gateway's own log: pino on the same sink as the access log, so that lines keep their order. JSON with level
-// names and ISO times, as collectors take them. Errors are fields. Field values, content, queries and secrets have no
-// place here; whoever logs passes names, codes and counts.
+// Owns the gateway's own log: pino on the same sink as the access log, so that lines keep their
+// order. JSON with level names and ISO times, as collectors take them. Errors are fields. Field
+// values, content, queries and secrets have no place here; whoever logs passes names, codes and
+// counts.
 
 import { pino } from "pino";
 import type { LevelWithSilent, Logger } from "pino";
@@ -35,7 +36,10 @@ export function createLogger(options: {
   );
 }
 
-/** Reopens the sink's file on SIGHUP, as log rotation expects; where it cannot, the old file stays. Returns what undoes it. */
+/**
+ * Reopens the sink's file on SIGHUP, as log rotation expects; where it cannot, the old file stays.
+ * Returns what undoes it.
+ */
 export function reopenOnHangUp(sink: Sink, onError: (error: unknown) => void): () => void {
   const reopen = (): void => {
     try {
@@ -48,7 +52,10 @@ export function reopenOnHangUp(sink: Sink, onError: (error: unknown) => void): (
   return () => process.off("SIGHUP", reopen);
 }
 
-/** Type, message, code and stack; not the other properties, which libraries fill with requests and sockets. */
+/**
+ * Type, message, code and stack; not the other properties, which libraries fill with requests and
+ * sockets.
+ */
 function describeError(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) };
   const described: Record<string, unknown> = { type: error.name, message: error.message };

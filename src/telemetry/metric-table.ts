@@ -1,9 +1,12 @@
-// Owns the one table of metrics: name, type, help, labels, and where the values come from. The scrape, docs/metrics.md
-// and the tests read it. Knows no HTTP and no prom-client.
+// Owns the one table of metrics: name, type, help, labels, and where the values come from. The
+// scrape, docs/metrics.md and the tests read it. Knows no HTTP and no prom-client.
 
 import type { GatewayReadings, TargetReading } from "./readings.ts";
 
-/** Counters that code adds to directly: `metrics.add(CACHE_HITS, 1)`. An index into one row of cells. */
+/**
+ * Counters that code adds to directly: `metrics.add(CACHE_HITS, 1)`. An index into one row of
+ * cells.
+ */
 export const CACHE_HITS = 0;
 export const CACHE_MISSES = 1;
 export const CACHE_STALE = 2;
@@ -259,7 +262,8 @@ export const METRICS: readonly MetricRow[] = [
 ];
 
 function cell(name: MetricRow["name"], index: Cell, help: string): MetricRow {
-  // The request counters of the cache say where a request was answered; l1 is the tier that every request asks.
+  // The request counters of the cache say where a request was answered; l1 is the tier that every
+  // request asks.
   return {
     name,
     type: "counter",

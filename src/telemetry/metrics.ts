@@ -1,6 +1,6 @@
-// Owns the gateway's counters and their rendering at scrape. `record`, `recordUpstream` and `add` are hot: typed-array
-// adds, no allocation, no look-up by string. Knows no sockets and no clock; labels are route and upstream names,
-// methods and status codes, never what a client sent.
+// Owns the gateway's counters and their rendering at scrape. `record`, `recordUpstream` and `add`
+// are hot: typed-array adds, no allocation, no look-up by string. Knows no sockets and no clock;
+// labels are route and upstream names, methods and status codes, never what a client sent.
 
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import { FAILURES } from "../http/errors.ts";
@@ -38,13 +38,17 @@ const REASON_INDEX: ReadonlyMap<string, number> = new Map(
   REASONS.map((code, index) => [code, index]),
 );
 
-/** 2,000 label sets are a large config; ten times as much memory is still 6 MB, touched only when used. */
+/**
+ * 2,000 label sets are a large config; ten times as much memory is still 6 MB, touched only when
+ * used.
+ */
 const REQUEST_LIMITS = { rowsMax: 4096, seriesMax: 16_384, groupsMax: 1024 };
 const UPSTREAM_LIMITS = { rowsMax: 256, seriesMax: 4096, groupsMax: 256 };
 
 /**
- * Default metrics that are left out. Listing every handle holds the loop for milliseconds with 10,000 connections. The
- * lag counts its own sampling period as lag; gateway_event_loop_lag_seconds does not.
+ * Default metrics that are left out. Listing every handle holds the loop for milliseconds with
+ * 10,000 connections. The lag counts its own sampling period as lag; gateway_event_loop_lag_seconds
+ * does not.
  */
 const UNWANTED_METRICS = /^nodejs_(active_|eventloop_lag_)/;
 /** prom-client samples the lag whether it is wanted or not: as seldom as it lets us. */
@@ -103,7 +107,10 @@ export class Metrics {
     this.#sources = { ...this.#sources, ...sources };
   }
 
-  /** The row to `record` on for a route and a METHOD_* id: ask once when the route is built, not for each request. */
+  /**
+   * The row to `record` on for a route and a METHOD_* id: ask once when the route is built, not for
+   * each request.
+   */
   route(endpoint: string, methodId: number): number {
     const method = METHOD_LABELS[methodId] ?? "OTHER";
     return this.requests.row(
@@ -155,7 +162,9 @@ export class Metrics {
     this.cells[cell] = value;
   }
 
-  /** Exchanges that failed since the start, by reason code; codes that did not occur are left out. */
+  /**
+   * Exchanges that failed since the start, by reason code; codes that did not occur are left out.
+   */
   failures(): Record<string, number> {
     return Object.fromEntries(
       REASONS.map((code, index) => [code, this.#failures[index] ?? 0] as const).filter(
@@ -227,7 +236,10 @@ export class Metrics {
   }
 }
 
-/** The METHOD_* id of a method; 0 for any other method. Methods are case-sensitive (RFC 9110 section 9.1). */
+/**
+ * The METHOD_* id of a method; 0 for any other method. Methods are case-sensitive (RFC 9110 section
+ * 9.1).
+ */
 export function methodId(method: string): number {
   return Math.max(0, METHOD_LABELS.indexOf(method, 1));
 }

@@ -1,16 +1,21 @@
-// Owns log-linear latency histograms over plain counters: which bucket a duration falls into, and percentiles of the
-// counts. Counts of several workers or windows merge by addition. Pure; bucketOf is hot. Knows no names and no labels.
+// Owns log-linear latency histograms over plain counters: which bucket a duration falls into, and
+// percentiles of the counts. Counts of several workers or windows merge by addition. Pure; bucketOf
+// is hot. Knows no names and no labels.
 
 /** Durations count in ticks of a quarter of a microsecond. */
 const TICKS_PER_MS = 4000;
-/** Each power of two is split into this many buckets, so a bucket is at most 1/32 of its lower edge wide. */
+/**
+ * Each power of two is split into this many buckets, so a bucket is at most 1/32 of its lower edge
+ * wide.
+ */
 const SUB_BUCKETS = 32;
 const SUB_BUCKET_BITS = 5;
 const TICKS_MAX = 0x7fffffff;
 
 /**
- * Buckets of one histogram. The longest duration it can tell apart is 2^31 ticks, 537 s; longer ones count as that.
- * A percentile is the middle of its bucket: at most 1/64 (1.6 %) off from 8 us up, at most 0.125 us below.
+ * Buckets of one histogram. The longest duration it can tell apart is 2^31 ticks, 537 s; longer
+ * ones count as that. A percentile is the middle of its bucket: at most 1/64 (1.6 %) off from 8 us
+ * up, at most 0.125 us below.
  */
 export const LATENCY_BUCKETS = 27 * SUB_BUCKETS;
 
@@ -27,7 +32,9 @@ export const PERCENTILES = [
 /** Milliseconds by percentile; null where nothing was counted. */
 export type Percentiles = { readonly [Name in (typeof PERCENTILES)[number][0]]: number | null };
 
-/** Bucket of a duration. NaN and negative durations, which only a broken clock gives, count as zero. */
+/**
+ * Bucket of a duration. NaN and negative durations, which only a broken clock gives, count as zero.
+ */
 export function latencyBucket(durationMs: number): number {
   const scaled = durationMs > 0 ? durationMs * TICKS_PER_MS : 0;
   const ticks = scaled < TICKS_MAX ? scaled | 0 : TICKS_MAX;
@@ -44,7 +51,10 @@ export function latencyOfBucket(bucket: number): number {
   return (lowest + 2 ** shift / 2) / TICKS_PER_MS;
 }
 
-/** Percentiles of `counts`, which has LATENCY_BUCKETS elements. The nearest-rank definition, so p50 of one is that one. */
+/**
+ * Percentiles of `counts`, which has LATENCY_BUCKETS elements. The nearest-rank definition, so p50
+ * of one is that one.
+ */
 export function percentilesOf(counts: ArrayLike<number>): Percentiles {
   let total = 0;
   for (let i = 0; i < LATENCY_BUCKETS; i += 1) total += counts[i] ?? 0;

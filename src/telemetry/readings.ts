@@ -1,5 +1,5 @@
-// Owns the shapes of what is read at scrape: what other parts of the gateway report when asked, and all of it together.
-// Types only.
+// Owns the shapes of what is read at scrape: what other parts of the gateway report when asked, and
+// all of it together. Types only.
 
 /** One tier of the cache. */
 export interface CacheReading {

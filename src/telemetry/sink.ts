@@ -1,5 +1,6 @@
-// Owns the batch that log lines collect in, for the access log and pino alike, and the count of lines that were dropped.
-// Writers never wait: what a slow output refuses is dropped. `reserve` and `commit` are hot. Knows no line's format.
+// Owns the batch that log lines collect in, for the access log and pino alike, and the count of
+// lines that were dropped. Writers never wait: what a slow output refuses is dropped. `reserve` and
+// `commit` are hot. Knows no line's format.
 
 import { openLogOutput } from "./log-output.ts";
 import type { LogOutput } from "./log-output.ts";
@@ -40,7 +41,10 @@ export class Sink {
     return this.#dropped;
   }
 
-  /** Offset in `bytes` of room for `length` bytes; -1 when a line is longer than any batch, which drops it. */
+  /**
+   * Offset in `bytes` of room for `length` bytes; -1 when a line is longer than any batch, which
+   * drops it.
+   */
   reserve(length: number): number {
     if (length > BATCH_BYTES_MAX - this.#used) {
       if (length > BATCH_BYTES_MAX) {
@@ -82,13 +86,18 @@ export class Sink {
     if (!this.#closed) this.#output.flushSync();
   }
 
-  /** Opens the file again after it was renamed (log rotation). Throws when it cannot, and goes on with the old one. */
+  /**
+   * Opens the file again after it was renamed (log rotation). Throws when it cannot, and goes on
+   * with the old one.
+   */
   reopen(): void {
     this.flush();
     if (!this.#closed) this.#output.reopen();
   }
 
-  /** Writes what is pending and closes; gives up on an output that is not done after `deadlineMs`. */
+  /**
+   * Writes what is pending and closes; gives up on an output that is not done after `deadlineMs`.
+   */
   async close(deadlineMs: number): Promise<void> {
     if (this.#closed) return;
     this.flush();

@@ -1,5 +1,5 @@
-// Owns the JSON of /status: what the dashboard and `edgelane top` show. Totals count from the start; `recent` covers the
-// last 30 to 60 seconds. Knows no HTTP.
+// Owns the JSON of /status: what the dashboard and `edgelane top` show. Totals count from the
+// start; `recent` covers the last 30 to 60 seconds. Knows no HTTP.
 
 import type { Clock } from "../clock.ts";
 import type { LatencyTable } from "./latency-table.ts";
@@ -45,7 +45,10 @@ export interface Status {
     readonly coalesced: number;
     readonly revalidated: number;
     readonly bypasses: number;
-    /** Share of the requests that the cache saw and answered without the origin; null before the first. */
+    /**
+     * Share of the requests that the cache saw and answered without the origin; null before the
+     * first.
+     */
     readonly hitRatio: number | null;
     readonly tiers: readonly CacheReading[];
   };

@@ -1,5 +1,5 @@
-// Tests the alert rules: they name only metrics and labels that the gateway has, each is shown to fire and to stay quiet,
-// and promtool, where it is installed, evaluates them.
+// Tests the alert rules: they name only metrics and labels that the gateway has, each is shown to
+// fire and to stay quiet, and promtool, where it is installed, evaluates them.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -1,4 +1,5 @@
-// Tests the admin listener over real sockets: its answers, who may use it, and what it refuses (RFC 9110 sections 15.5).
+// Tests the admin listener over real sockets: its answers, who may use it, and what it refuses (RFC
+// 9110 sections 15.5).
 
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";

@@ -1,5 +1,5 @@
-// Tests that the admin page is complete and needs nothing from outside: each file that it names is served, and nothing in
-// it would be stopped by its content security policy.
+// Tests that the admin page is complete and needs nothing from outside: each file that it names is
+// served, and nothing in it would be stopped by its content security policy.
 
 import { expect, test } from "vitest";
 import { dashboardFiles } from "../../src/gateway/dashboard.ts";

@@ -1,4 +1,5 @@
-// Tests the lines of the access log: their fields, and that nothing a client sends can break a line or steer a terminal.
+// Tests the lines of the access log: their fields, and that nothing a client sends can break a line
+// or steer a terminal.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -139,7 +140,10 @@ describe("numbers", () => {
 });
 
 describe("what a client sends", () => {
-  /** Anything that a string can hold: quotes, controls, line ends, C1 controls, latin1, surrogates without a partner. */
+  /**
+   * Anything that a string can hold: quotes, controls, line ends, C1 controls, latin1, surrogates
+   * without a partner.
+   */
   const text = fc
     .array(fc.oneof(fc.integer({ min: 0, max: 0x2ff }), fc.integer({ min: 0, max: 0xffff })), {
       maxLength: 60,

@@ -1,4 +1,5 @@
-// Tests that a blocked event loop is seen as late by about as long as it was blocked, and an idle one is not.
+// Tests that a blocked event loop is seen as late by about as long as it was blocked, and an idle
+// one is not.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { EventLoopLag } from "../../src/telemetry/event-loop-lag.ts";

@@ -1,5 +1,5 @@
-// Reads the Prometheus text format 0.0.4 strictly, so that tests see what a scraper sees. Throws on anything that the
-// format does not allow.
+// Reads the Prometheus text format 0.0.4 strictly, so that tests see what a scraper sees. Throws on
+// anything that the format does not allow.
 
 interface Line {
   readonly name: string;

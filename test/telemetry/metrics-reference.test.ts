@@ -1,4 +1,5 @@
-// Tests that docs/metrics.md is what its generator writes, and that the table follows the naming rules of Prometheus.
+// Tests that docs/metrics.md is what its generator writes, and that the table follows the naming
+// rules of Prometheus.
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";

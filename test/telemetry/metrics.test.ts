@@ -1,5 +1,5 @@
-// Tests the counters and what a scrape shows of them: names and labels, bounds on label sets, buckets, and that a large
-// scrape leaves the event loop to others.
+// Tests the counters and what a scrape shows of them: names and labels, bounds on label sets,
+// buckets, and that a large scrape leaves the event loop to others.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { METHOD_GET, METHOD_HEAD, METHOD_OTHER } from "../../assembly/layout.ts";
@@ -151,7 +151,7 @@ describe("a scrape", () => {
     expect(names.filter((name) => /^nodejs_(active|eventloop)/.test(name))).toEqual([]);
   });
 
-  test("of 2,000 label sets is rendered in slices, none of which holds the loop for 20 ms", async () => {
+  test("of 2,000 label sets is rendered in slices that never hold the loop for 20 ms", async () => {
     for (let route = 0; route < 400; route += 1) {
       const row = metrics.route(`route-${route}`, METHOD_GET);
       for (const status of [200, 304, 404, 500, 502]) metrics.record(row, status, route / 10, 10);

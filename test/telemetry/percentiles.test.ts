@@ -1,4 +1,5 @@
-// Tests the log-linear histogram: its stated relative error, its range, and percentiles against exact ones.
+// Tests the log-linear histogram: its stated relative error, its range, and percentiles against
+// exact ones.
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";

@@ -1,5 +1,5 @@
-// A process of its own for the tests of the sink: logs to its standard output in the way that its argument names, says on
-// standard error how many lines were dropped, and ends.
+// A process of its own for the tests of the sink: logs to its standard output in the way that its
+// argument names, says on standard error how many lines were dropped, and ends.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { systemClock } from "../../src/clock.ts";

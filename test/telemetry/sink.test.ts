@@ -1,5 +1,6 @@
-// Tests what becomes of log lines when their reader is slow, frozen, gone or out of space, at rotation and at the end of
-// the process: nothing waits, memory is bounded, and every line is either written or counted as dropped.
+// Tests what becomes of log lines when their reader is slow, frozen, gone or out of space, at
+// rotation and at the end of the process: nothing waits, memory is bounded, and every line is
+// either written or counted as dropped.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -34,7 +35,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 describe("a pipe that nobody reads", () => {
-  test("takes its bound of lines; the rest is dropped and counted, and the event loop goes on", async () => {
+  test("takes its bound of lines; the rest is dropped and counted, and the loop goes on", async () => {
     const path = join(directory, "fifo");
     execFileSync("mkfifo", [path]);
     const sink = new Sink({ destination: path, pendingBytesMax: 1024 * 1024 });
@@ -84,7 +85,8 @@ describe("a pipe that nobody reads", () => {
   test.each(["pipe", "socket"])("does not keep the process from ending (%s)", async (kind) => {
     const path = join(directory, "fifo");
     execFileSync("mkfifo", [path]);
-    // Node makes the standard output of its children a socket; a shell makes it a pipe in blocking mode, as here.
+    // Node makes the standard output of its children a socket; a shell makes it a pipe in blocking
+    // mode, as here.
     const pipe = openSync(path, constants.O_RDWR);
     const child = spawn(process.execPath, [PROGRAM, "frozen"], {
       stdio: ["ignore", kind === "pipe" ? pipe : "pipe", "pipe"],

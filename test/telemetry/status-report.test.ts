@@ -1,4 +1,5 @@
-// Tests the JSON of /status: totals, percentiles since the start and of the last minute, and what the cache counters mean.
+// Tests the JSON of /status: totals, percentiles since the start and of the last minute, and what
+// the cache counters mean.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { METHOD_GET, METHOD_HEAD } from "../../assembly/layout.ts";
