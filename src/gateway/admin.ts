@@ -31,7 +31,7 @@ const SECURITY_FIELDS: Readonly<Record<string, string>> = {
   "x-frame-options": "DENY",
 };
 
-export interface Readiness {
+interface Readiness {
   readonly ready: boolean;
   /** Why not, in one word: "starting", "draining". */
   readonly reason: string;

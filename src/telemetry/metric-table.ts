@@ -30,7 +30,7 @@ export const CELL_COUNT = 16;
 export type Cell = number;
 
 /** One value: label values in the order of the metric's `labels`. */
-export type Sample = readonly [labels: readonly string[], value: number];
+type Sample = readonly [labels: readonly string[], value: number];
 
 export interface MetricRow {
   readonly name: `gateway_${string}`;
