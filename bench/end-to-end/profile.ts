@@ -135,16 +135,22 @@ function shorten(url: string): string {
 }
 
 function render(options: ProfileOptions, rate: number, functions: readonly SelfTime[]): string {
-  const total = functions.reduce((sum, entry) => sum + entry.microseconds, 0);
+  const busy = functions.filter((entry) => !isOutside(entry));
+  const total = busy.reduce((sum, entry) => sum + entry.microseconds, 0);
   const requests = rate * options.seconds;
-  const lines = functions.slice(0, options.top).map((entry) => {
+  const lines = busy.slice(0, options.top).map((entry) => {
     const share = ((entry.microseconds / total) * 100).toFixed(1).padStart(5);
     const each = (entry.microseconds / requests).toFixed(3).padStart(8);
     return `${share} % ${each} µs  ${entry.name.padEnd(32)} ${entry.place}`;
   });
   const about = `${options.peer.name} ${options.path}, ${options.connections} connections`;
-  const head = `${about}: ${Math.round(rate)} requests/s under the profiler; self time, and per request`;
-  return `${head}\n${lines.join("\n")}\n`;
+  const head = `${about}: ${Math.round(rate)} requests/s under the profiler`;
+  return `${head}; share of busy time, and per request\n${lines.join("\n")}\n`;
+}
+
+/** Time that serves nobody: waiting, and the profiler itself. */
+function isOutside(entry: SelfTime): boolean {
+  return entry.name === "(idle)" || entry.place.startsWith("node:inspector");
 }
 
 function parseProfileOptions(words: readonly string[]): ProfileOptions | "help" {
