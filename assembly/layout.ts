@@ -1,6 +1,7 @@
-// The ABI of the core: where each word of a HeadRecord lies, what its flags mean, which error has which code.
-// Plain constants only: AssemblyScript and TypeScript both import this file, so the two sides cannot drift.
-// Limits are not here: wasm-build.config.json names them. docs/abi.md explains the record by one worked example.
+// The ABI of the core: where each word of a HeadRecord lies, what its flags mean, which error has
+// which code. Plain constants only: AssemblyScript and TypeScript both import this file, so the two
+// sides cannot drift. Limits are not here: wasm-build.config.json names them. docs/abi.md explains
+// the record by one worked example.
 
 // ── HeadRecord: u32 words, little-endian ─────────────────────────────────────────────────────────────────────
 //
@@ -13,7 +14,8 @@
 //      |version| status  |reason start/len| fields | flags  |framing| content length | host | present | fields …|
 //      +-------+---------+-------+-------+--------+--------+-------+-------+--------+--------+----------+
 //
-// All offsets are relative to the first byte of the input. A field line takes 4 words from RECORD_FIELDS on:
+// All offsets are relative to the first byte of the input. A field line takes 4 words from
+// RECORD_FIELDS on:
 //   [name start][name length | field id << 16][value start][value length]      (value without its OWS)
 
 /** A result of a parse call, and word RECORD_STATUS of the record. */
@@ -21,7 +23,10 @@ export const STATUS_INCOMPLETE = 0;
 export const STATUS_COMPLETE = 1;
 export const STATUS_ERROR = 2;
 
-/** Result of the last call on this record; a record starts a new head when this word is not STATUS_INCOMPLETE or phase is 0. */
+/**
+ * Result of the last call on this record; a record starts a new head when this word is not
+ * STATUS_INCOMPLETE or phase is 0.
+ */
 export const RECORD_STATUS = 0;
 /** ERROR_* code; 0 without an error. */
 export const RECORD_ERROR_CODE = 1;
@@ -35,7 +40,10 @@ export const RECORD_PHASE = 4;
 export const RECORD_CURSOR = 5;
 /** First byte of the token, line or value that the cursor is in. */
 export const RECORD_TOKEN_START = 6;
-/** METHOD_* id in the low 8 bits (0: another method), length of the method above. The method starts at RECORD_METHOD_START. */
+/**
+ * METHOD_* id in the low 8 bits (0: another method), length of the method above. The method starts
+ * at RECORD_METHOD_START.
+ */
 export const RECORD_METHOD = 7;
 export const RECORD_TARGET_START = 8;
 export const RECORD_TARGET_LENGTH = 9;
@@ -55,10 +63,16 @@ export const RECORD_CONTENT_LENGTH_LOW = 17;
 export const RECORD_CONTENT_LENGTH_HIGH = 18;
 /** Index of the Host field line, or 0xffffffff. */
 export const RECORD_HOST_INDEX = 19;
-/** Bit `id % 32` of word PRESENT_LOW (ids 0..31) or PRESENT_HIGH (32..63): a field line with that id occurred. */
+/**
+ * Bit `id % 32` of word PRESENT_LOW (ids 0..31) or PRESENT_HIGH (32..63): a field line with that id
+ * occurred.
+ */
 export const RECORD_PRESENT_LOW = 20;
 export const RECORD_PRESENT_HIGH = 21;
-/** First byte of the method: 0, or 2 behind the one empty line that RFC 9112 section 2.2 lets a server skip. */
+/**
+ * First byte of the method: 0, or 2 behind the one empty line that RFC 9112 section 2.2 lets a
+ * server skip.
+ */
 export const RECORD_METHOD_START = 22;
 /** TARGET_*: the form of the request-target (RFC 9112 section 3.2). */
 export const RECORD_TARGET_FORM = 23;
@@ -81,7 +95,10 @@ export const FLAG_CONNECTION_NOMINATES = 8;
 /** An Expect field with anything but 100-continue (417). */
 export const FLAG_EXPECT_UNKNOWN = 16;
 
-/** Bits from here on are the parser's own while a head is incomplete; they are 0 when it is complete. */
+/**
+ * Bits from here on are the parser's own while a head is incomplete; they are 0 when it is
+ * complete.
+ */
 export const FLAG_INTERNAL = 0x10000;
 export const FLAG_OPTION_CLOSE = 0x10000;
 export const FLAG_OPTION_KEEP_ALIVE = 0x20000;
@@ -126,7 +143,10 @@ export const METHOD_TRACE = 8;
 export const METHOD_PATCH = 9;
 export const METHOD_QUERY = 10;
 
-/** Well-known field ids; FIELD_NAMES[id] in src/http/fields.ts is the lower-case name. 0 is any other field. */
+/**
+ * Well-known field ids; FIELD_NAMES[id] in src/http/fields.ts is the lower-case name. 0 is any
+ * other field.
+ */
 export const FIELD_OTHER = 0;
 export const FIELD_HOST = 1;
 export const FIELD_CONTENT_LENGTH = 2;
@@ -177,14 +197,18 @@ export const FIELD_TRACEPARENT = 46;
 export const FIELD_COUNT = 47;
 
 /**
- * Fields that may not come in a trailer section, as bits like RECORD_PRESENT_*: framing, routing, request modifiers, authentication,
- * content handling and response control (RFC 9110 section 6.5.1). Of the well-known ones these may: Accept, Accept-*, User-Agent,
- * Origin, Referer, ETag, Last-Modified, X-Request-Id, traceparent.
+ * Fields that may not come in a trailer section, as bits like RECORD_PRESENT_*: framing, routing,
+ * request modifiers, authentication, content handling and response control (RFC 9110 section
+ * 6.5.1). Of the well-known ones these may: Accept, Accept-*, User-Agent, Origin, Referer, ETag,
+ * Last-Modified, X-Request-Id, traceparent.
  */
 export const FORBIDDEN_TRAILERS_LOW = 0x1ffbfffe;
 export const FORBIDDEN_TRAILERS_HIGH = 0x3cf8;
 
-/** Error codes. The gateway's 4xx names them; the table with status and RFC section is in src/core/parse-errors.ts. */
+/**
+ * Error codes. The gateway's 4xx names them; the table with status and RFC section is in
+ * src/core/parse-errors.ts.
+ */
 export const ERROR_NONE = 0;
 export const ERROR_METHOD = 1;
 export const ERROR_TARGET = 2;
@@ -222,14 +246,21 @@ export const ERROR_METHOD_TARGET = 33;
 export const ERROR_COUNT = 34;
 
 // ── Chunked decoder state (RFC 9112 section 7.1): u32 words ──────────────────────────────────────────────────
-// The state ends in a HeadRecord for the trailer section and a buffer for its bytes (TRAILER_*_OFFSET in the limits).
+// The state ends in a HeadRecord for the trailer section and a buffer for its bytes
+// (TRAILER_*_OFFSET in the limits).
 
 export const CHUNKED_STATUS = 0;
 export const CHUNKED_ERROR_CODE = 1;
-/** Offset of the byte at which the error was seen, from the first byte of the chunked body: low and high word. */
+/**
+ * Offset of the byte at which the error was seen, from the first byte of the chunked body: low and
+ * high word.
+ */
 export const CHUNKED_ERROR_OFFSET_LOW = 2;
 export const CHUNKED_ERROR_OFFSET_HIGH = 3;
-/** Bytes of this call's input that are done with. Incomplete and less than the input: the spans are full, call again. */
+/**
+ * Bytes of this call's input that are done with. Incomplete and less than the input: the spans are
+ * full, call again.
+ */
 export const CHUNKED_CONSUMED = 4;
 export const CHUNKED_PHASE = 5;
 /** Bytes of the current chunk that have not arrived; while the size is read, the size so far. */

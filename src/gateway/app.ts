@@ -1,5 +1,6 @@
-// Owns routing: each route of the config becomes a Hono route, and an exchange that was no plain hit passes through
-// Hono once. Knows which route an exchange belongs to, not what happens to it there.
+// Owns routing: each route of the config becomes a Hono route, and an exchange that was no plain
+// hit passes through Hono once. Knows which route an exchange belongs to, not what happens to it
+// there.
 
 import { type Context, Hono } from "hono";
 import { GatewayError } from "../http/errors.ts";
@@ -137,8 +138,9 @@ function hostPattern({ host }: RouteMatch): string {
 }
 
 /**
- * A path as it is compared: escapes of unreserved characters are decoded, the others in upper case (RFC 3986 section
- * 6.2.2), so that `/%61dmin` cannot pass by a route for `/admin`; characters of Hono's pattern syntax are escaped.
+ * A path as it is compared: escapes of unreserved characters are decoded, the others in upper case
+ * (RFC 3986 section 6.2.2), so that `/%61dmin` cannot pass by a route for `/admin`; characters of
+ * Hono's pattern syntax are escaped.
  */
 function encodeForRouting(path: string): string {
   if (!NEEDS_ENCODING.test(path)) return path;

@@ -1,4 +1,5 @@
-// Owns what an exchange leaves behind when it has ended: its counts in the metrics and its line in the access log.
+// Owns what an exchange leaves behind when it has ended: its counts in the metrics and its line in
+// the access log.
 
 import type { Exchange } from "../http/message.ts";
 import type { AccessLog } from "../telemetry/access-log.ts";
@@ -29,7 +30,7 @@ export class ExchangeAccounts {
     const { outcome, request, id } = exchange;
     const endpoint = outcome.endpoint === "" ? NO_ENDPOINT : outcome.endpoint;
     const row = this.#row(endpoint, methodId(request.method));
-    metrics.record(row, outcome.status, durationMs, outcome.bytes);
+    metrics.record(row, outcome.status, durationMs, outcome.sentBytes);
     if (outcome.reason !== "") metrics.fail(outcome.reason);
     accessLog?.write({
       method: request.method,
@@ -47,7 +48,7 @@ export class ExchangeAccounts {
   rejected(rejection: Rejection): void {
     const { metrics, accessLog } = this.#options;
     const { status, durationMs, client, id, error, detail } = rejection;
-    metrics.record(this.#row(NO_ENDPOINT, 0), status, durationMs, 0);
+    metrics.record(this.#row(NO_ENDPOINT, 0), status, durationMs, rejection.sentBytes);
     metrics.fail("invalid_request");
     accessLog?.write({
       method: "",

@@ -1,5 +1,5 @@
-// Owns an exchange whose response becomes a Response of the Fetch API, and the way back: for createGateway().fetch and
-// for routes with middleware. Knows no sockets.
+// Owns an exchange whose response becomes a Response of the Fetch API, and the way back: for
+// createGateway().fetch and for routes with middleware. Knows no sockets.
 
 import { Readable } from "node:stream";
 import { GatewayError } from "../http/errors.ts";
@@ -142,6 +142,7 @@ export class FetchExchange implements Exchange {
     this.ended = true;
     this.onAbort = null;
     this.onDrain = null;
+    this.outcome.sentBytes = this.outcome.bytes;
     this.#finished?.(this);
   }
 }
@@ -189,7 +190,9 @@ function linesOf(response: Response): FieldLines {
   return fields;
 }
 
-/** The head of a Request that came through `fetch`, with the Host that the wire would have required. */
+/**
+ * The head of a Request that came through `fetch`, with the Host that the wire would have required.
+ */
 export function headOfRequest(request: Request): RequestHead {
   const url = new URL(request.url);
   const fields: string[] = [];

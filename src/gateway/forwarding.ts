@@ -1,5 +1,6 @@
-// Owns which field lines go on to the origin server, and which come back: hop-by-hop fields, Via, Forwarded,
-// X-Forwarded-*, X-Request-Id (RFC 9110 section 7, RFC 7239). Pure: knows no sockets and no clusters.
+// Owns which field lines go on to the origin server, and which come back: hop-by-hop fields, Via,
+// Forwarded, X-Forwarded-*, X-Request-Id (RFC 9110 section 7, RFC 7239). Pure: knows no sockets and
+// no clusters.
 
 import {
   acceptsTrailers,
@@ -12,7 +13,10 @@ import type { ClientAddress, FieldLines, RequestHead } from "../http/message.ts"
 
 /** What this gateway is called in Via and Forwarded. */
 export interface GatewayIdentity {
-  /** "edgelane" and a random suffix: tells our own requests from those of another edgelane (RFC 9110 section 7.6.3). */
+  /**
+   * "edgelane" and a random suffix: tells our own requests from those of another edgelane (RFC 9110
+   * section 7.6.3).
+   */
   readonly pseudonym: string;
 }
 
@@ -24,7 +28,10 @@ export interface Forwarder {
   readonly requestId: string;
 }
 
-/** Fields that only a trusted peer may set; compared after "_" was read as "-", as CGI and WSGI servers do. */
+/**
+ * Fields that only a trusted peer may set; compared after "_" was read as "-", as CGI and WSGI
+ * servers do.
+ */
 const OWNED_BY_PROXIES: ReadonlySet<string> = new Set([
   "forwarded",
   "x-real-ip",
@@ -48,11 +55,14 @@ const REWRITTEN: ReadonlySet<string> = new Set([
   "expect",
 ]);
 
-/** A CGI name that would be mistaken for a field with hyphens: only those that somebody acts upon. */
+/**
+ * A CGI name that would be mistaken for a field with hyphens: only those that somebody acts upon.
+ */
 const UNDERSCORED = /^(?:content|transfer|x_forwarded|x_real|forwarded|authorization|host)/;
 
 /**
- * The field lines of the request as the origin server gets it, without Host and framing, which the upstream sets.
+ * The field lines of the request as the origin server gets it, without Host and framing, which the
+ * upstream sets.
  */
 export function originFields(
   request: RequestHead,
@@ -129,7 +139,10 @@ export interface ResponseAdditions {
   readonly date: string;
 }
 
-/** The field lines of an origin server's response as they may be stored: end-to-end, with Via and Date. */
+/**
+ * The field lines of an origin server's response as they may be stored: end-to-end, with Via and
+ * Date.
+ */
 export function storableFields(
   fields: FieldLines,
   additions: Omit<ResponseAdditions, "requestId">,
@@ -142,8 +155,8 @@ export function storableFields(
 }
 
 /**
- * The address of the client behind trusted proxies: the rightmost member of X-Forwarded-For that is not itself
- * trusted. The peer's own address where it is not trusted or says nothing.
+ * The address of the client behind trusted proxies: the rightmost member of X-Forwarded-For that is
+ * not itself trusted. The peer's own address where it is not trusted or says nothing.
  */
 export function clientBehind(
   request: RequestHead,

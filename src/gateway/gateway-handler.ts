@@ -1,4 +1,5 @@
-// Hot. Owns what the wire calls: plain hits go to the hit path, everything else to the app, ends to the accounts.
+// Hot. Owns what the wire calls: plain hits go to the hit path, everything else to the app, ends to
+// the accounts.
 
 import type { ClientAddress, Exchange } from "../http/message.ts";
 import {
@@ -74,8 +75,7 @@ export class GatewayHandler implements WireHandler {
     this.#options.metrics.add(CONNECTIONS_REFUSED, 1);
   }
 
-  /** What was sent is counted by exchange. */
-  transferred(receivedBytes: number): void {
-    this.#options.metrics.add(BYTES_RECEIVED, receivedBytes);
+  received(bytes: number): void {
+    this.#options.metrics.add(BYTES_RECEIVED, bytes);
   }
 }

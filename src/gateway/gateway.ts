@@ -1,5 +1,6 @@
-// Owns a gateway: core, cache, telemetry, the serving generation, its listeners and the admin listener, from the first
-// bind to the last connection. Composes; decides nothing about single requests.
+// Owns a gateway: core, cache, telemetry, the serving generation, its listeners and the admin
+// listener, from the first bind to the last connection. Composes; decides nothing about single
+// requests.
 
 import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
@@ -10,7 +11,7 @@ import { systemClock } from "../clock.ts";
 import { type Core, type Engine, loadCore } from "../core/core.ts";
 import { AccessLog } from "../telemetry/access-log.ts";
 import { createLogger } from "../telemetry/log.ts";
-import { CACHE_PURGES } from "../telemetry/metric-table.ts";
+import { CACHE_PURGES, CONFIG_LOADED_SECONDS } from "../telemetry/metric-table.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { StatusReport } from "../telemetry/status-report.ts";
 import { InputStage } from "../wire/input-stage.ts";
@@ -47,7 +48,10 @@ export interface Gateway {
   listen(): Promise<Bound>;
   /** Answers a Request without a socket, by the same routes, cache and clusters. Never rejects. */
   fetch(request: Request): Promise<Response>;
-  /** Takes no new work, finishes what is under way for `graceMs`, then resets it. Resolves when all is closed. */
+  /**
+   * Takes no new work, finishes what is under way for `graceMs`, then resets it. Resolves when all
+   * is closed.
+   */
   close(options?: { readonly graceMs?: number }): Promise<void>;
 }
 
@@ -85,6 +89,7 @@ class GatewayProcess implements Gateway {
       clock: this.#clock,
     });
     this.#metrics = new Metrics({ version: packageVersion(), engine: this.#core.engine });
+    this.#metrics.set(CONFIG_LOADED_SECONDS, this.#clock.nowMs() / 1000);
     this.#status = new StatusReport(this.#metrics, this.#clock);
     this.#cache = new Cache(this.#core, this.#clock, cacheOptions(config, this.#ids.prefix));
     this.#generation = buildGeneration(config, { clock: this.#clock, metrics: this.#metrics });
@@ -248,7 +253,10 @@ class GatewayProcess implements Gateway {
     return this.#closing;
   }
 
-  /** Probes turn first, so that a balancer looks away; then the listeners, the origin connections, admin and log. */
+  /**
+   * Probes turn first, so that a balancer looks away; then the listeners, the origin connections,
+   * admin and log.
+   */
   async #shutDown(graceMs: number): Promise<void> {
     this.#state = "draining";
     await Promise.all(this.#listeners.map((listener) => listener.close(graceMs)));

@@ -1,5 +1,5 @@
-// Owns everything that is built from one validated config: clusters, routes and the app that routes to them. It is
-// swapped as a whole; what it holds is retired when it is idle. Knows no sockets.
+// Owns everything that is built from one validated config: clusters, routes and the app that routes
+// to them. It is swapped as a whole; what it holds is retired when it is idle. Knows no sockets.
 
 import { METHOD_GET, METHOD_HEAD } from "../../assembly/layout.ts";
 import type { CacheMode } from "../cache/policy/freshness.ts";
@@ -43,7 +43,9 @@ export function buildGeneration(
   return { config, clusters, routes };
 }
 
-/** Ends the clusters of a generation that serves no more: running exchanges first, then the pools. */
+/**
+ * Ends the clusters of a generation that serves no more: running exchanges first, then the pools.
+ */
 export async function retireGeneration(generation: Generation): Promise<void> {
   await Promise.all([...generation.clusters.values()].map((cluster) => cluster.close()));
 }

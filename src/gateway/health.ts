@@ -1,4 +1,5 @@
-// Owns the health path on the public listeners, which balancers ask: 200 while the gateway takes work, 503 otherwise.
+// Owns the health path on the public listeners, which balancers ask: 200 while the gateway takes
+// work, 503 otherwise.
 
 import type { Exchange } from "../http/message.ts";
 

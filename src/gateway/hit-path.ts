@@ -1,5 +1,6 @@
-// Hot. Owns the way of a plain cache hit: from a HeadRecord to the bytes of a stored response, without a promise, a
-// Request or Hono (RFC 9111 section 4). What the route asks of a hit was compiled onto the entry when it was stored.
+// Hot. Owns the way of a plain cache hit: from a HeadRecord to the bytes of a stored response,
+// without a promise, a Request or Hono (RFC 9111 section 4). What the route asks of a hit was
+// compiled onto the entry when it was stored.
 
 import {
   FIELD_AUTHORIZATION,
@@ -34,7 +35,10 @@ import { type AccessLog, hitFragment, peerFragment } from "../telemetry/access-l
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { RequestIds } from "./request-ids.ts";
 
-/** Requests with one of these are for the policy: their answer may not be the stored response as it is. */
+/**
+ * Requests with one of these are for the policy: their answer may not be the stored response as it
+ * is.
+ */
 const DECIDED_BY_POLICY_LOW =
   (1 << FIELD_AUTHORIZATION) |
   (1 << FIELD_CACHE_CONTROL) |
@@ -111,7 +115,10 @@ export class HitPath implements RawFields {
     return view;
   }
 
-  /** The request's only line of the field has exactly this value; null: it has no such line (see RawFields). */
+  /**
+   * The request's only line of the field has exactly this value; null: it has no such line (see
+   * RawFields).
+   */
   fieldEquals(id: number, nameLower: string, value: string | null): boolean {
     const { words } = this.#options.core;
     const count = words[this.#base + RECORD_FIELD_COUNT] ?? 0;

@@ -1,5 +1,6 @@
-// Owns the Request that Hono sees: method, URL and fields are read from the exchange, and a real Request is made only
-// when somebody asks for more, so that a forwarded request does not pay for the Fetch API.
+// Owns the Request that Hono sees: method, URL and fields are read from the exchange, and a real
+// Request is made only when somebody asks for more, so that a forwarded request does not pay for
+// the Fetch API.
 
 import { Readable } from "node:stream";
 import type { Exchange, FieldLines, RequestHead } from "../http/message.ts";
@@ -26,7 +27,10 @@ export class LazyRequest {
     return this.#headers;
   }
 
-  /** The real Request; its body is the exchange's content, and whoever takes it keeps it from the origin server. */
+  /**
+   * The real Request; its body is the exchange's content, and whoever takes it keeps it from the
+   * origin server.
+   */
   get real(): Request {
     this.#real ??= this.#make();
     return this.#real;
@@ -44,12 +48,18 @@ export class LazyRequest {
   }
 }
 
-/** A LazyRequest passes for a Request wherever one is taken; this is the one place that says so to the checker. */
+/**
+ * A LazyRequest passes for a Request wherever one is taken; this is the one place that says so to
+ * the checker.
+ */
 export function createLazyRequest(exchange: Exchange): Request {
   return new LazyRequest(exchange) as unknown as Request;
 }
 
-/** The target URI (RFC 9110 section 7.1). The asterisk form and a missing HTTP/1.0 Host get a stand-in. */
+/**
+ * The target URI (RFC 9110 section 7.1). The asterisk form and a missing HTTP/1.0 Host get a
+ * stand-in.
+ */
 export function targetUri({ scheme, authority, path }: RequestHead): string {
   const host = authority === "" ? "localhost" : authority;
   return `${scheme}://${host}${path.startsWith("/") ? path : `/${path}`}`;

@@ -1,4 +1,5 @@
-// Owns where log lines go: the gateway's own log to standard output, the access log with it or to a file of its own.
+// Owns where log lines go: the gateway's own log to standard output, the access log with it or to a
+// file of its own.
 
 import { systemClock } from "../clock.ts";
 import { createLogger, reopenOnHangUp } from "../telemetry/log.ts";

@@ -1,5 +1,6 @@
-// Owns the way back from the origin server: its field lines without this hop's, with Via and Date, and the attempt's
-// place in the metrics. It stands between a cluster and the fill that the response is for. Knows no sockets.
+// Owns the way back from the origin server: its field lines without this hop's, with Via and Date,
+// and the attempt's place in the metrics. It stands between a cluster and the fill that the
+// response is for. Knows no sockets.
 
 import type { Clock } from "../clock.ts";
 import type { GatewayError } from "../http/errors.ts";

@@ -1,5 +1,6 @@
-// Owns the way of an exchange that was no plain hit: cache, collapsed forwarding, origin server, client (RFC 9110
-// section 7, RFC 9111 section 4). Composes the cache, the clusters and the wire, which do not know each other.
+// Owns the way of an exchange that was no plain hit: cache, collapsed forwarding, origin server,
+// client (RFC 9110 section 7, RFC 9111 section 4). Composes the cache, the clusters and the wire,
+// which do not know each other.
 
 import type { Answer } from "../cache/answer.ts";
 import { ATTEMPTS_MAX, backgroundReader, type Cache } from "../cache/cache.ts";
@@ -31,7 +32,10 @@ export interface ProxyOptions {
   readonly date: () => string;
 }
 
-/** Methods that are refused: a tunnel nobody configured, and an echo of credentials (RFC 9110 sections 9.3.6, 9.3.8). */
+/**
+ * Methods that are refused: a tunnel nobody configured, and an echo of credentials (RFC 9110
+ * sections 9.3.6, 9.3.8).
+ */
 const REFUSED_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE"]);
 const ALLOWED = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
 

@@ -1,5 +1,5 @@
-// Owns X-Request-Id: 24 hexadecimal digits, 16 random for each process and 8 of a counter, so that a hit patches eight
-// bytes instead of drawing randomness.
+// Owns X-Request-Id: 24 hexadecimal digits, 16 random for each process and 8 of a counter, so that
+// a hit patches eight bytes instead of drawing randomness.
 
 import { randomBytes } from "node:crypto";
 

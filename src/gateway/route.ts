@@ -1,4 +1,5 @@
-// Owns what a route is once its generation is built: its config with everything that was looked up for it.
+// Owns what a route is once its generation is built: its config with everything that was looked up
+// for it.
 
 import type { RouteCaching } from "../cache/forward.ts";
 import type { Cluster } from "../upstream/cluster.ts";

@@ -1,4 +1,5 @@
-// Owns createGateway().fetch: a Request of the Fetch API becomes an exchange like any other, without a socket.
+// Owns createGateway().fetch: a Request of the Fetch API becomes an exchange like any other,
+// without a socket.
 
 import type { Clock } from "../clock.ts";
 import type { Outcome } from "../http/message.ts";
@@ -35,5 +36,14 @@ export function serveFetch(request: Request, options: ServeFetchOptions): Promis
 }
 
 function newOutcome(): Outcome {
-  return { endpoint: "", status: 0, bytes: 0, cache: "", target: "", reason: "", detail: "" };
+  return {
+    endpoint: "",
+    status: 0,
+    bytes: 0,
+    sentBytes: 0,
+    cache: "",
+    target: "",
+    reason: "",
+    detail: "",
+  };
 }

@@ -1,5 +1,6 @@
-// Owns the one table of failures: reason code, status, RFC 9209 error type, who is at fault, whether a retry may help.
-// Status line, Proxy-Status, log, metric label and retry decision all read it. Knows no sockets and no clusters.
+// Owns the one table of failures: reason code, status, RFC 9209 error type, who is at fault,
+// whether a retry may help. Status line, Proxy-Status, log, metric label and retry decision all
+// read it. Knows no sockets and no clusters.
 
 import type { FieldLines } from "./message.ts";
 
@@ -12,7 +13,9 @@ interface Failure {
   /** Proxy error type (RFC 9209 section 2.3). */
   readonly proxyError: string;
   readonly source: ErrorSource;
-  /** Another attempt may succeed, provided that the request is idempotent or no byte of it was sent. */
+  /**
+   * Another attempt may succeed, provided that the request is idempotent or no byte of it was sent.
+   */
   readonly retryable: boolean;
 }
 

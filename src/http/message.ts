@@ -1,17 +1,26 @@
-// Owns the shapes that every HTTP version, the cache and the upstreams share: heads, and the exchange of one request
-// and its response (RFC 9110 sections 3 and 6). Knows no sockets, no caches, no clusters.
+// Owns the shapes that every HTTP version, the cache and the upstreams share: heads, and the
+// exchange of one request and its response (RFC 9110 sections 3 and 6). Knows no sockets, no
+// caches, no clusters.
 
 import type { Readable } from "node:stream";
 import type { GatewayError, ReasonCode } from "./errors.ts";
 
-/** Field lines in the order received: name, value, name, value, … Names keep their case; values are latin1, without OWS. */
+/**
+ * Field lines in the order received: name, value, name, value, … Names keep their case; values are
+ * latin1, without OWS.
+ */
 export type FieldLines = readonly string[];
 
-/** A request's control data and header section, decoded once, after the hit path has passed on it. */
+/**
+ * A request's control data and header section, decoded once, after the hit path has passed on it.
+ */
 export interface RequestHead {
   readonly method: string;
   readonly scheme: "http" | "https";
-  /** Host and port of the target URI: lower case, the scheme's default port left out. "" where HTTP/1.0 sent no Host. */
+  /**
+   * Host and port of the target URI: lower case, the scheme's default port left out. "" where
+   * HTTP/1.0 sent no Host.
+   */
   readonly authority: string;
   /** Absolute path and query as sent, "/" for an empty path; "*" for the asterisk form. */
   readonly path: string;
@@ -32,11 +41,16 @@ export interface ClientAddress {
   readonly address: string;
   readonly port: number;
   readonly secure: boolean;
-  /** The part of a log line that the connection determines; prepared by the log when first needed. */
+  /**
+   * The part of a log line that the connection determines; prepared by the log when first needed.
+   */
   logFragment: Uint8Array | null;
 }
 
-/** What became of an exchange, for log and metrics; filled in by whoever learns it, read once when the exchange ends. */
+/**
+ * What became of an exchange, for log and metrics; filled in by whoever learns it, read once when
+ * the exchange ends.
+ */
 export interface Outcome {
   /** Name of the route: the `endpoint` label. */
   endpoint: string;
@@ -44,6 +58,8 @@ export interface Outcome {
   status: number;
   /** Content bytes sent to the client. */
   bytes: number;
+  /** Everything sent to the client, heads and framing included; known when the exchange has ended. */
+  sentBytes: number;
   /** The Cache-Status outcome in one word: hit, stale, miss, …; "" where no cache was asked. */
   cache: string;
   /** Origin target, as "host:port"; "" when none was asked. */
@@ -55,19 +71,24 @@ export interface Outcome {
 }
 
 /**
- * One request and its response, whatever the HTTP version. The wire makes it, the gateway answers it.
- * Every exchange ends exactly once: by `end`, by `fail`, or by the client leaving.
+ * One request and its response, whatever the HTTP version. The wire makes it, the gateway answers
+ * it. Every exchange ends exactly once: by `end`, by `fail`, or by the client leaving.
  */
 export interface Exchange {
   readonly request: RequestHead;
-  /** Request content with backpressure; null where the request has none. Destroyed with an error if the client breaks it off. */
+  /**
+   * Request content with backpressure; null where the request has none. Destroyed with an error if
+   * the client breaks it off.
+   */
   readonly body: Readable | null;
   /** Length of `body` when the client declared it; -1 for chunked content. */
   readonly bodyLength: number;
   readonly client: ClientAddress;
   /** X-Request-Id of this exchange. */
   readonly id: string;
-  /** The client waits for a 100 (Continue) before it sends its content (RFC 9110 section 10.1.1). */
+  /**
+   * The client waits for a 100 (Continue) before it sends its content (RFC 9110 section 10.1.1).
+   */
   readonly expectsContinue: boolean;
   readonly outcome: Outcome;
   /** A final response head was written. */
@@ -83,14 +104,20 @@ export interface Exchange {
   /** Sends an interim response (1xx, not 101). */
   inform(head: ResponseHead): void;
   /**
-   * Sends the final response head. `length` is the content length in bytes, -1 when it is not known beforehand; the
-   * wire picks the message framing, drops framing fields from `head.fields` and sets its own.
+   * Sends the final response head. `length` is the content length in bytes, -1 when it is not known
+   * beforehand; the wire picks the message framing, drops framing fields from `head.fields` and
+   * sets its own.
    */
   respond(head: ResponseHead, length: number): void;
-  /** Sends content. False: stop until onDrain. The bytes are the exchange's until they are flushed. */
+  /**
+   * Sends content. False: stop until onDrain. The bytes are the exchange's until they are flushed.
+   */
   write(chunk: Uint8Array): boolean;
   /** Ends the response, with trailer fields where the version and the client can take them. */
   end(trailers?: FieldLines): void;
-  /** Before the head was sent: answers with the error's status and Proxy-Status. After: breaks the response off visibly. */
+  /**
+   * Before the head was sent: answers with the error's status and Proxy-Status. After: breaks the
+   * response off visibly.
+   */
   fail(error: GatewayError): void;
 }

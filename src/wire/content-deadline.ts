@@ -1,5 +1,6 @@
-// Owns when the content of a request is too slow: a stall, or a mean rate below the minimum (slow-body attacks). Time
-// in which the gateway itself was not ready to take content does not count.
+// Owns when the content of a request is too slow: a stall, or a mean rate below the minimum
+// (slow-body attacks). Time in which the gateway itself was not ready to take content does not
+// count.
 
 import type { WireLimits } from "./handler.ts";
 

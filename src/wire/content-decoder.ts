@@ -1,5 +1,6 @@
-// Owns the framing of one request's content: how many bytes of what the socket delivers belong to it, and which of
-// them are content (RFC 9112 sections 6 and 7). Knows no sockets; the connection feeds it.
+// Owns the framing of one request's content: how many bytes of what the socket delivers belong to
+// it, and which of them are content (RFC 9112 sections 6 and 7). Knows no sockets; the connection
+// feeds it.
 
 import {
   CHUNKED_CONSUMED,
@@ -13,7 +14,10 @@ import { PARSE_ERRORS } from "../core/parse-errors.ts";
 import type { InputStage, PoolWaiter } from "./input-stage.ts";
 import type { RequestContent } from "./request-content.ts";
 
-/** Why a message was refused: a status, a name from a fixed set, and what is wrong without any of its bytes. */
+/**
+ * Why a message was refused: a status, a name from a fixed set, and what is wrong without any of
+ * its bytes.
+ */
 export interface MessageError {
   readonly status: number;
   readonly error: string;
@@ -79,7 +83,10 @@ export class ChunkedDecoder implements ContentDecoder {
     this.#contentBytesMax = contentBytesMax;
   }
 
-  /** An unfinished chunked message may always end with its next bytes: it is drained until the bound. */
+  /**
+   * An unfinished chunked message may always end with its next bytes: it is drained until the
+   * bound.
+   */
   mayEndWithin(): boolean {
     return true;
   }

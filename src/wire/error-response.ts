@@ -1,5 +1,5 @@
-// Owns the responses that the gateway makes up: a short text, its Proxy-Status (RFC 9209) and nothing that came from
-// the request. Shared by every HTTP version.
+// Owns the responses that the gateway makes up: a short text, its Proxy-Status (RFC 9209) and
+// nothing that came from the request. Shared by every HTTP version.
 
 import { STATUS_CODES } from "node:http";
 import { FAILURES, type GatewayError } from "../http/errors.ts";
@@ -32,7 +32,10 @@ export function errorResponse(
   return { head: { status, reason: "", fields }, content: Buffer.from(text, "latin1") };
 }
 
-/** RFC 9209 section 2: who failed, how, and our reason code with its detail as a structured-field string. */
+/**
+ * RFC 9209 section 2: who failed, how, and our reason code with its detail as a structured-field
+ * string.
+ */
 export function proxyStatus(error: GatewayError): string {
   const details = quoted(`${error.code}: ${error.detail}`);
   return `edgelane; error=${FAILURES[error.code].proxyError}; details=${details}`;

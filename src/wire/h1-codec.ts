@@ -1,5 +1,5 @@
-// Owns HTTP/1.1 as bytes and strings: a HeadRecord decoded into a RequestHead, response heads and chunks rendered
-// (RFC 9112 sections 2 to 7). Knows no sockets.
+// Owns HTTP/1.1 as bytes and strings: a HeadRecord decoded into a RequestHead, response heads and
+// chunks rendered (RFC 9112 sections 2 to 7). Knows no sockets.
 
 import { STATUS_CODES } from "node:http";
 import {
@@ -29,7 +29,10 @@ import type { FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
 /** RECORD_HOST_INDEX of a head without a Host field line. */
 const NO_HOST = 0xffffffff;
 
-/** The head at `record`, decoded into strings: what the rest of the gateway works on once a request is no plain hit. */
+/**
+ * The head at `record`, decoded into strings: what the rest of the gateway works on once a request
+ * is no plain hit.
+ */
 export function decodeRequestHead(
   core: Core,
   memory: Buffer,
@@ -79,12 +82,18 @@ function decodeFields(words: Uint32Array, base: number, text: string): string[] 
   return fields;
 }
 
-/** A word of the record; the core's memory always holds it, so the fallback only satisfies the checker. */
+/**
+ * A word of the record; the core's memory always holds it, so the fallback only satisfies the
+ * checker.
+ */
 function word(words: Uint32Array, index: number): number {
   return words[index] ?? 0;
 }
 
-/** RFC 9112 section 3.2.2. The parser has checked the scheme and that the authority agrees with Host. */
+/**
+ * RFC 9112 section 3.2.2. The parser has checked the scheme and that the authority agrees with
+ * Host.
+ */
 function splitAbsolute(target: string): { authority: string; path: string } {
   const start = target.indexOf("://") + 3;
   let end = start;
@@ -103,7 +112,10 @@ export function normaliseAuthority(authority: string, scheme: "http" | "https"):
 /** How the content of a response is delimited (RFC 9112 section 6.3). */
 export type Framing = "none" | "length" | "chunked" | "close";
 
-/** The fields that the wire sets by itself: framing and persistence belong to the connection, not to the message. */
+/**
+ * The fields that the wire sets by itself: framing and persistence belong to the connection, not to
+ * the message.
+ */
 function isWireField(nameLower: string): boolean {
   return (
     nameLower === "content-length" ||
@@ -113,7 +125,10 @@ function isWireField(nameLower: string): boolean {
   );
 }
 
-/** Content-Length, Transfer-Encoding, Connection and Keep-Alive have 14, 17, 10 and 10 letters: most names fall here. */
+/**
+ * Content-Length, Transfer-Encoding, Connection and Keep-Alive have 14, 17, 10 and 10 letters: most
+ * names fall here.
+ */
 function mayBeWireField(length: number): boolean {
   return length === 10 || length === 14 || length === 17;
 }

@@ -1,5 +1,6 @@
-// Owns the response side of one HTTP/1.1 exchange: it frames what the gateway answers (RFC 9112 sections 6, 7 and 9.6)
-// and ends exactly once. Knows no caches and no clusters; the connection that made it reads on when it has ended.
+// Owns the response side of one HTTP/1.1 exchange: it frames what the gateway answers (RFC 9112
+// sections 6, 7 and 9.6) and ends exactly once. Knows no caches and no clusters; the connection
+// that made it reads on when it has ended.
 
 import type { Readable } from "node:stream";
 import type { Socket } from "node:net";
@@ -21,7 +22,10 @@ import {
   renderResponseHead,
 } from "./h1-codec.ts";
 
-/** What follows an exchange: the next request, the end of the connection, or nothing that can still be sent. */
+/**
+ * What follows an exchange: the next request, the end of the connection, or nothing that can still
+ * be sent.
+ */
 export type ExchangeFate = "persist" | "close" | "broken";
 
 /** What an exchange asks of its connection. */
@@ -35,7 +39,10 @@ export interface ExchangeConnection {
   exchangeEnded(exchange: H1Exchange, fate: ExchangeFate): void;
 }
 
-/** Chunks up to this size are copied behind the head or chunk size, for one write; larger ones are handed over. */
+/**
+ * Chunks up to this size are copied behind the head or chunk size, for one write; larger ones are
+ * handed over.
+ */
 const COPY_BYTES_MAX = 16_384;
 
 export class H1Exchange implements Exchange {
@@ -49,6 +56,7 @@ export class H1Exchange implements Exchange {
     endpoint: "",
     status: 0,
     bytes: 0,
+    sentBytes: 0,
     cache: "",
     target: "",
     reason: "",
@@ -60,10 +68,15 @@ export class H1Exchange implements Exchange {
   onDrain: (() => void) | null = null;
 
   readonly #connection: ExchangeConnection;
+  /** What the socket had sent before this exchange. */
+  readonly #sentBefore: number;
   #framing: Framing = "none";
   #length = -1;
   #persist = false;
-  /** A rendered head that waits for the first content bytes of this turn, so that both leave in one write. */
+  /**
+   * A rendered head that waits for the first content bytes of this turn, so that both leave in one
+   * write.
+   */
   #pendingHead = "";
 
   constructor(
@@ -73,6 +86,7 @@ export class H1Exchange implements Exchange {
     about: { bodyLength: number; id: string; expectsContinue: boolean; startedMs: number },
   ) {
     this.#connection = connection;
+    this.#sentBefore = connection.socket.bytesWritten;
     this.request = request;
     this.body = body;
     this.bodyLength = about.bodyLength;
@@ -112,7 +126,9 @@ export class H1Exchange implements Exchange {
     process.nextTick(flushHead, this);
   }
 
-  /** RFC 9112 section 6.3: no content for HEAD, 1xx, 204 and 304; chunked only for HTTP/1.1 clients. */
+  /**
+   * RFC 9112 section 6.3: no content for HEAD, 1xx, 204 and 304; chunked only for HTTP/1.1 clients.
+   */
   #chooseFraming(status: number, length: number): Framing {
     if (this.request.method === "HEAD" || status === 204 || status === 304 || status < 200) {
       return "none";
@@ -144,7 +160,9 @@ export class H1Exchange implements Exchange {
     return this.#send(`${head}${chunk.length.toString(16)}\r\n`, chunk, "\r\n");
   }
 
-  /** One write for small parts, a gathered one for large: no copy of a large chunk in JavaScript. */
+  /**
+   * One write for small parts, a gathered one for large: no copy of a large chunk in JavaScript.
+   */
   #send(before: string, chunk: Uint8Array, after: string): boolean {
     const socket = this.#connection.socket;
     if (before === "" && after === "") return socket.write(chunk);
@@ -194,7 +212,10 @@ export class H1Exchange implements Exchange {
     }
   }
 
-  /** Called by the connection when the request turns out to be bad after the exchange was handed over. */
+  /**
+   * Called by the connection when the request turns out to be bad after the exchange was handed
+   * over.
+   */
   refuse(error: GatewayError): void {
     const abort = this.onAbort;
     this.fail(error);
@@ -202,8 +223,9 @@ export class H1Exchange implements Exchange {
   }
 
   /**
-   * Sends a byte or two that change nothing, so that the kernel of a client that has gone, instead of only ending its
-   * side, answers with a reset. False: nothing can be sent here without changing the response.
+   * Sends a byte or two that change nothing, so that the kernel of a client that has gone, instead
+   * of only ending its side, answers with a reset. False: nothing can be sent here without changing
+   * the response.
    */
   probe(): boolean {
     this.flushPendingHead();
@@ -211,7 +233,8 @@ export class H1Exchange implements Exchange {
     if (!this.responded) {
       this.#connection.socket.write("HTTP/1.1 100 Continue\r\n\r\n", "latin1");
     } else if (this.#framing === "chunked") {
-      // RFC 9112 section 7.1: a chunk size may have leading zeros; this is the first digit of the next one.
+      // RFC 9112 section 7.1: a chunk size may have leading zeros; this is the first digit of the
+      // next one.
       this.#connection.socket.write("0", "latin1");
     } else {
       return false;
@@ -234,7 +257,8 @@ export class H1Exchange implements Exchange {
     this.outcome.reason = code;
     this.outcome.detail = detail;
     const abort = this.onAbort;
-    // Nothing but the end of the connection delimits close-framed content, so only a reset tells it is cut.
+    // Nothing but the end of the connection delimits close-framed content, so only a reset tells it
+    // is cut.
     if (this.#framing === "close") this.#connection.socket.resetAndDestroy();
     this.#finish("broken");
     abort?.();
@@ -245,6 +269,7 @@ export class H1Exchange implements Exchange {
     this.onAbort = null;
     this.onDrain = null;
     this.#pendingHead = "";
+    this.outcome.sentBytes = this.#connection.socket.bytesWritten - this.#sentBefore;
     this.#connection.exchangeEnded(this, fate);
   }
 
@@ -254,7 +279,10 @@ export class H1Exchange implements Exchange {
     return head;
   }
 
-  /** Sends a head for which no content came within its turn: the first byte never waits for the second. */
+  /**
+   * Sends a head for which no content came within its turn: the first byte never waits for the
+   * second.
+   */
   flushPendingHead(): void {
     const head = this.#takeHead();
     if (head !== "" && !this.ended) this.#connection.socket.write(head, "latin1");
@@ -265,7 +293,10 @@ function flushHead(exchange: H1Exchange): void {
   exchange.flushPendingHead();
 }
 
-/** RFC 9110 section 8.6: no Content-Length in 1xx and 204; in a 304 it would speak of another response. */
+/**
+ * RFC 9110 section 8.6: no Content-Length in 1xx and 204; in a 304 it would speak of another
+ * response.
+ */
 function mayDeclareLength(status: number): boolean {
   return status >= 200 && status !== 204 && status !== 304;
 }

@@ -10,6 +10,9 @@ export const EXCHANGING = 2;
 export const DRAINING = 3;
 /** The last hit has not left yet: no further request until the client has read. */
 export const SENDING = 4;
-/** The last response was sent; what still arrives is dropped so that no reset destroys it (RFC 9112 section 9.6). */
+/**
+ * The last response was sent; what still arrives is dropped so that no reset destroys it (RFC 9112
+ * section 9.6).
+ */
 export const LINGERING = 5;
 export const CLOSED = 6;

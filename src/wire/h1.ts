@@ -1,5 +1,6 @@
-// Hot. Owns one HTTP/1.1 connection: bytes in, heads parsed in the core's memory, hits answered at once, everything
-// else handed over as an exchange, one at a time and in order (RFC 9112 sections 2, 6 and 9). Knows no caches.
+// Hot. Owns one HTTP/1.1 connection: bytes in, heads parsed in the core's memory, hits answered at
+// once, everything else handed over as an exchange, one at a time and in order (RFC 9112 sections
+// 2, 6 and 9). Knows no caches.
 
 import type { Socket } from "node:net";
 import {
@@ -52,7 +53,10 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
   /** Received bytes that wait for their turn. */
   #ahead: Buffer | null = null;
   #exchange: H1Exchange | null = null;
-  /** The exchange waits for the content that came with its head, so that a bad request reaches nobody. */
+  /**
+   * The exchange waits for the content that came with its head, so that a bad request reaches
+   * nobody.
+   */
   #unopened = false;
   /** What is still to come of the exchange's content. */
   #content: IncomingContent | null = null;
@@ -77,7 +81,8 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     socket.on("end", () => this.#receiveEnd());
     socket.on("drain", () => this.#drained());
     socket.on("timeout", () => socket.resetAndDestroy());
-    // "close" follows and ends what is under way; without a listener the error would end the process.
+    // "close" follows and ends what is under way; without a listener the error would end the
+    // process.
     socket.on("error", () => socket.destroy());
     socket.on("close", () => this.#closed());
   }
@@ -256,7 +261,9 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     this.#content = null;
   }
 
-  /** Answers a bad message with `error` and lets the connection go: what follows cannot be trusted. */
+  /**
+   * Answers a bad message with `error` and lets the connection go: what follows cannot be trusted.
+   */
   #refuse(error: MessageError): void {
     const failure = new GatewayError("invalid_request", error.detail, { status: error.status });
     const content = this.#content;
@@ -308,7 +315,10 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     this.#resumeInput();
   }
 
-  /** Nobody wants the rest of the content: it is read and dropped so that the connection can persist. */
+  /**
+   * Nobody wants the rest of the content: it is read and dropped so that the connection can
+   * persist.
+   */
   #drain(): void {
     this.#state = DRAINING;
     this.#droppable = this.#context.limits.drainBytesMax;
@@ -317,7 +327,9 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     this.#resumeInput();
   }
 
-  /** Ends our side and reads on for a while: a reset would destroy what the client has not read yet. */
+  /**
+   * Ends our side and reads on for a while: a reset would destroy what the client has not read yet.
+   */
   #linger(): void {
     if (this.#state === LINGERING || this.#state === CLOSED) return;
     this.#state = LINGERING;

@@ -1,5 +1,6 @@
-// Owns the question whether a client that has ended its side of the connection still waits for its response (a
-// half-close) or is gone: the same FIN says both, and only the answer to something sent tells them apart.
+// Owns the question whether a client that has ended its side of the connection still waits for its
+// response (a half-close) or is gone: the same FIN says both, and only the answer to something sent
+// tells them apart.
 
 import type { Socket } from "node:net";
 import type { H1Exchange } from "./h1-exchange.ts";
@@ -13,7 +14,8 @@ export function probeHalfClosed(exchange: H1Exchange, socket: Socket, gone: () =
   const timer = setTimeout(() => {
     if (exchange.ended) return;
     const moving = socket.bytesWritten !== sentBytes || socket.writableLength > 0;
-    // A client that has gone answers bytes with a reset, which closes the socket and ends the exchange.
+    // A client that has gone answers bytes with a reset, which closes the socket and ends the
+    // exchange.
     if (moving) probeHalfClosed(exchange, socket, gone);
     else if (!exchange.probe()) gone();
   }, PROBE_AFTER_MS);

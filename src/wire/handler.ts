@@ -1,9 +1,12 @@
-// Owns the contract between the wire and whoever answers requests, and the limits that a listener keeps. The wire
-// calls down this interface only; it knows no cache, no cluster and no route.
+// Owns the contract between the wire and whoever answers requests, and the limits that a listener
+// keeps. The wire calls down this interface only; it knows no cache, no cluster and no route.
 
 import type { ClientAddress, Exchange } from "../http/message.ts";
 
-/** Bounds of one listener. Each has a stated outcome; the defaults and their reasons are in the config reference. */
+/**
+ * Bounds of one listener. Each has a stated outcome; the defaults and their reasons are in the
+ * config reference.
+ */
 export interface WireLimits {
   /** Open connections; one more gets a canned 503 and is closed. */
   readonly connectionsMax: number;
@@ -38,18 +41,23 @@ export interface Rejection {
   readonly client: ClientAddress;
   readonly id: string;
   readonly durationMs: number;
+  readonly sentBytes: number;
 }
 
 export interface WireHandler {
   /**
-   * Hot. The whole response to the plain request (no content, keep-alive, nothing special) whose HeadRecord is at
-   * `record`, or null when it has to become an exchange. The bytes are the cache's: valid until the next call of
-   * `hit`, but `hitWritten` says whether the socket still needs them.
+   * Hot. The whole response to the plain request (no content, keep-alive, nothing special) whose
+   * HeadRecord is at `record`, or null when it has to become an exchange. The bytes are the
+   * cache's: valid until the next call of `hit`, but `hitWritten` says whether the socket still
+   * needs them.
    */
   hit(record: number, input: number, secure: 0 | 1, client: ClientAddress): Uint8Array | null;
   /** Bytes that follow those that `hit` returned last; null when there are none. */
   readonly tail: Uint8Array | null;
-  /** Hot. Called once after the bytes of a hit went to the socket; `pending`: not all of them are written yet. */
+  /**
+   * Hot. Called once after the bytes of a hit went to the socket; `pending`: not all of them are
+   * written yet.
+   */
   hitWritten(pending: boolean, startedMs: number, client: ClientAddress): void;
   /** Takes over an exchange and sees to it that it ends. Must not throw. */
   exchange(exchange: Exchange): void;
@@ -62,6 +70,6 @@ export interface WireHandler {
   connections(change: 1 | -1): void;
   /** A connection was turned away, by the limit or by the system. */
   connectionRefused(): void;
-  /** Bytes of an ended connection, both directions. */
-  transferred(receivedBytes: number, sentBytes: number): void;
+  /** Bytes that an ended connection has received. */
+  received(bytes: number): void;
 }

@@ -1,5 +1,6 @@
-// Hot. Owns the way from received bytes to a parsed head: heads that arrive whole are parsed in the shared region,
-// those that arrive in pieces in a slab of their own, with work linear in their bytes (RFC 9112 section 2.2).
+// Hot. Owns the way from received bytes to a parsed head: heads that arrive whole are parsed in the
+// shared region, those that arrive in pieces in a slab of their own, with work linear in their
+// bytes (RFC 9112 section 2.2).
 
 import {
   ERROR_HEAD_TOO_LARGE,
@@ -18,7 +19,10 @@ import type { InputStage, PoolWaiter } from "./input-stage.ts";
 export const STATUS_NO_SLAB = 3;
 
 export class HeadReader {
-  /** After STATUS_COMPLETE: the HeadRecord, and the input that its offsets refer to. Valid until the next `read`. */
+  /**
+   * After STATUS_COMPLETE: the HeadRecord, and the input that its offsets refer to. Valid until the
+   * next `read`.
+   */
   record = 0;
   input = 0;
   /** Offset in the chunk behind the bytes that `read` used up. */

@@ -1,5 +1,5 @@
-// Owns the content of the request that a connection is receiving: its framing, its stream and its deadline, from the
-// head to the last byte or the end of the connection. Knows no sockets.
+// Owns the content of the request that a connection is receiving: its framing, its stream and its
+// deadline, from the head to the last byte or the end of the connection. Knows no sockets.
 
 import type { GatewayError } from "../http/errors.ts";
 import { ContentDeadline } from "./content-deadline.ts";

@@ -1,5 +1,6 @@
-// Hot. Owns the way of received bytes into the core's memory: one shared region for what arrives whole, slabs for
-// heads that arrive in pieces. One instance per worker thread, shared by its connections, used synchronously.
+// Hot. Owns the way of received bytes into the core's memory: one shared region for what arrives
+// whole, slabs for heads that arrive in pieces. One instance per worker thread, shared by its
+// connections, used synchronously.
 
 import type { Core } from "../core/core.ts";
 
@@ -25,8 +26,8 @@ export class InputStage {
   }
 
   /**
-   * Address of `chunk[offset]` in the core's memory, with `available` bytes from there. A chunk that holds many
-   * pipelined requests is copied once. Valid until the next call by anyone.
+   * Address of `chunk[offset]` in the core's memory, with `available` bytes from there. A chunk
+   * that holds many pipelined requests is copied once. Valid until the next call by anyone.
    */
   stage(chunk: Buffer, offset: number): number {
     if (this.#chunk !== chunk || offset < this.#start || offset >= this.#end) {
@@ -56,7 +57,10 @@ export interface PoolWaiter {
   placeFree(): void;
 }
 
-/** One pool of the core with a queue for when it runs out: exhaustion is backpressure, never an error. */
+/**
+ * One pool of the core with a queue for when it runs out: exhaustion is backpressure, never an
+ * error.
+ */
 export class PoolQueue {
   readonly #acquire: () => number;
   readonly #release: (address: number) => void;

@@ -1,5 +1,5 @@
-// Owns one listening address: it accepts connections up to a limit, sweeps their deadlines, and drains them when it
-// stops. Knows no requests.
+// Owns one listening address: it accepts connections up to a limit, sweeps their deadlines, and
+// drains them when it stops. Knows no requests.
 
 import { createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "../clock.ts";
@@ -70,8 +70,8 @@ export class Listener {
   }
 
   /**
-   * Stops accepting, closes idle connections, lets the others finish; those that have not by `graceMs` are reset.
-   * Resolves when no connection is left.
+   * Stops accepting, closes idle connections, lets the others finish; those that have not by
+   * `graceMs` are reset. Resolves when no connection is left.
    */
   async close(graceMs: number): Promise<void> {
     this.#context.draining = true;
@@ -105,7 +105,7 @@ export class Listener {
     if (!this.#connections.delete(connection)) return;
     const { socket } = connection;
     this.#context.handler.connections(-1);
-    this.#context.handler.transferred(socket.bytesRead, socket.bytesWritten);
+    this.#context.handler.received(socket.bytesRead);
     if (this.#connections.size === 0) this.#drained?.();
   }
 

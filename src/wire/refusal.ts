@@ -1,5 +1,5 @@
-// Owns the answer to a message that never became an exchange: an error response that closes the connection, and its
-// place in the accounts.
+// Owns the answer to a message that never became an exchange: an error response that closes the
+// connection, and its place in the accounts.
 
 import type { Socket } from "node:net";
 import { GatewayError } from "../http/errors.ts";
@@ -16,6 +16,7 @@ export function sendRefusal(
   startedMs: number,
 ): void {
   const { handler, clock } = context;
+  const { client } = connection;
   const id = handler.newId();
   const failure = new GatewayError("invalid_request", error.detail, { status: error.status });
   const { head, content } = errorResponse(failure, id, context.date());
@@ -24,7 +25,8 @@ export function sendRefusal(
     length: content.length,
     connection: "close",
   });
-  connection.socket.write(Buffer.concat([Buffer.from(text, "latin1"), content]));
+  const bytes = Buffer.concat([Buffer.from(text, "latin1"), content]);
+  connection.socket.write(bytes);
   const durationMs = clock.monotonicMs() - startedMs;
-  handler.rejected({ ...error, client: connection.client, id, durationMs });
+  handler.rejected({ ...error, client, id, durationMs, sentBytes: bytes.length });
 }

@@ -1,5 +1,5 @@
-// Owns the content of one request as a stream: what the connection decodes goes in, the gateway reads it out, and a
-// reader that is slow pauses the connection. Knows no framing.
+// Owns the content of one request as a stream: what the connection decodes goes in, the gateway
+// reads it out, and a reader that is slow pauses the connection. Knows no framing.
 
 import { Readable } from "node:stream";
 import type { GatewayError } from "../http/errors.ts";
@@ -22,7 +22,8 @@ export class RequestContent extends Readable {
   constructor(source: ContentSource) {
     super({ highWaterMark: CONTENT_BUFFER_BYTES, autoDestroy: true, emitClose: true });
     this.#source = source;
-    // A broken upload is reported through the exchange; without a listener it would end the process.
+    // A broken upload is reported through the exchange; without a listener it would end the
+    // process.
     this.on("error", ignoreReportedError);
   }
 

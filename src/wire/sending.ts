@@ -1,4 +1,5 @@
-// Hot. Owns what leaves a socket: parts in one gathered write, and the deadline for a client that takes nothing.
+// Hot. Owns what leaves a socket: parts in one gathered write, and the deadline for a client that
+// takes nothing.
 
 import type { Socket } from "node:net";
 
@@ -15,8 +16,9 @@ export function writeParts(socket: Socket, first: Uint8Array, second: Uint8Array
 }
 
 /**
- * Resets a connection whose client takes nothing. Node's socket timeout knows whether the kernel makes progress with a
- * write; it runs only while one is pending, so that a connection that flows does not pay for it.
+ * Resets a connection whose client takes nothing. Node's socket timeout knows whether the kernel
+ * makes progress with a write; it runs only while one is pending, so that a connection that flows
+ * does not pay for it.
  */
 export class SendWatch {
   readonly #socket: Socket;
