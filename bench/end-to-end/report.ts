@@ -25,8 +25,17 @@ function heading(result: BenchResult): string {
     `${options.rounds} interleaved rounds of ${options.seconds} s; origin: ${result.origin}.`,
     `Took part: ${versions.join(", ")}.`,
     ...result.missing.map((reason) => `Missing: ${reason}.`),
+    ...noiseWarning(result),
   ];
   return lines.join("\n");
+}
+
+/** Work of others on the gateway's core spoils a run; a twentieth of it is the system itself. */
+function noiseWarning(result: BenchResult): string[] {
+  const noise = median(result.throughput.map((sample) => sample.foreignBusy));
+  if (!(noise > 0.05)) return [];
+  const share = Math.round(noise * 100);
+  return [`NOT IDLE: other work used ${share} % of the gateway's core; repeat on an idle machine.`];
 }
 
 function throughputTables(result: BenchResult): string[] {
