@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 const ROOT = new URL("../", import.meta.url);
 /** What is shown of the output of a program that failed. */
 const TAIL_LINES = 40;
+const PARENT_CHECK_MS = 500;
 
 /** A path in the project. */
 export function path(name) {
@@ -62,9 +63,22 @@ export function runInPlace(file, args, options = {}) {
     const child = spawn(file, args, { stdio: "inherit", ...options });
     const pass = (signal) => child.kill(signal);
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, pass);
+    const watch = onOrphaned(() => pass("SIGTERM"));
     child.once("error", (error) => fail(`${file}: ${error.message}`));
     child.once("close", (code, signal) => {
+      clearInterval(watch);
       resolve(code ?? 128 + (constants.signals[signal] ?? 0));
     });
   });
+}
+
+/** npm may be killed without a word to us; a gateway that stayed would hold its ports for ever. */
+function onOrphaned(end) {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    end();
+  }, PARENT_CHECK_MS);
+  return watch;
 }
