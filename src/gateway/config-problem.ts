@@ -42,7 +42,7 @@ export function formatProblem(file: string, problem: ConfigProblem): string {
 }
 
 /** The same without the place. */
-export function problemText(problem: ConfigProblem): string {
+function problemText(problem: ConfigProblem): string {
   const severity = problem.severity === "warning" ? "warning: " : "";
   const key = problem.key === "" ? "" : `${problem.key}: `;
   const question = problem.suggestion === null ? "" : `; did you mean "${problem.suggestion}"?`;
@@ -50,7 +50,7 @@ export function problemText(problem: ConfigProblem): string {
 }
 
 /** By line, then column; what has no place stays behind in the order found. */
-export function sortProblems(problems: readonly ConfigProblem[]): ConfigProblem[] {
+function sortProblems(problems: readonly ConfigProblem[]): ConfigProblem[] {
   const last = { line: Number.MAX_SAFE_INTEGER, column: 0 };
   return [...problems].sort((a, b) => {
     const left = a.place ?? last;

@@ -94,7 +94,7 @@ describe("compareSpecificity", () => {
       "/a/*",
       "/*",
     ];
-    const reversed = [...ordered].reverse().map(match).sort(compareSpecificity);
+    const reversed = ordered.toReversed().map(match).sort(compareSpecificity);
     expect(reversed.map((item) => item.source)).toEqual(ordered);
   });
 
