@@ -1,4 +1,5 @@
-// Cache keys: normalisation, comparison with the core's memory (RFC 9111 section 2, RFC 9110 section 4.2).
+// Cache keys: normalisation, comparison with the core's memory (RFC 9111 section 2, RFC 9110
+// section 4.2).
 
 import { describe, expect, test } from "vitest";
 import { KEY_BYTES_MAX, keyOfTarget, keyOfUri } from "../../src/cache/key.ts";

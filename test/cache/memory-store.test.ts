@@ -1,4 +1,5 @@
-// The L1 store: look-up by hash and full key, bounds in bytes, variants (RFC 9111 sections 2 and 4.1).
+// The L1 store: look-up by hash and full key, bounds in bytes, variants (RFC 9111 sections 2 and
+// 4.1).
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";

@@ -1,4 +1,5 @@
-// A stored response as bytes: what a hit writes, when it is rendered anew, and that bytes in flight never change.
+// A stored response as bytes: what a hit writes, when it is rendered anew, and that bytes in flight
+// never change.
 
 import { describe, expect, test } from "vitest";
 import { CONTIGUOUS_BYTES_MAX } from "../../src/cache/stored-response.ts";

@@ -1,4 +1,5 @@
-// Cache-Control of requests and responses, targeted fields and Pragma (RFC 9111 sections 4.2.1, 5.2 and 5.4, RFC 9213).
+// Cache-Control of requests and responses, targeted fields and Pragma (RFC 9111 sections 4.2.1, 5.2
+// and 5.4, RFC 9213).
 
 import { describe, expect, test } from "vitest";
 import {

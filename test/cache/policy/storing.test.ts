@@ -1,4 +1,5 @@
-// Whether a response is stored, with which field lines and freshness lifetime (RFC 9111 sections 3 and 4.2).
+// Whether a response is stored, with which field lines and freshness lifetime (RFC 9111 sections 3
+// and 4.2).
 
 import { describe, expect, test } from "vitest";
 import { type CacheMode, FRESHNESS_DEFAULTS } from "../../../src/cache/policy/freshness.ts";

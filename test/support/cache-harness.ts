@@ -1,0 +1,135 @@
+// Owns a cache with everything that the gateway puts around it, as far as a test needs it: clients
+// that look up, wait and are released, and an origin server that the test answers for.
+
+import { ATTEMPTS_MAX, backgroundReader, Cache, type Found } from "../../src/cache/cache.ts";
+import { CACHE_DEFAULTS, type CacheOptions } from "../../src/cache/cache-state.ts";
+import type { Fill, FillReader } from "../../src/cache/collapse.ts";
+import type { Forward, RouteCaching } from "../../src/cache/forward.ts";
+import type { CacheMode } from "../../src/cache/policy/freshness.ts";
+import { GatewayError } from "../../src/http/errors.ts";
+import { getField } from "../../src/http/fields.ts";
+import type { RequestHead } from "../../src/http/message.ts";
+import { FakeClock } from "./clock.ts";
+import { RecordingReader, RecordingSource } from "./fill-reader.ts";
+import { FakeKeyMemory } from "./key-memory.ts";
+import { DATE, HIT_FORMAT, HIT_RULES, NOW_MS } from "./stored.ts";
+
+/** A request that reached the origin server. */
+export class OriginCall {
+  readonly forward: Forward;
+  readonly fill: Fill;
+  readonly source = new RecordingSource();
+
+  constructor(forward: Forward, fill: Fill) {
+    this.forward = forward;
+    this.fill = fill;
+  }
+
+  field(name: string): string | undefined {
+    return getField(this.forward.fields, name);
+  }
+
+  /** Answers with a whole response. */
+  respond(status: number, fields: readonly string[], content = ""): void {
+    this.head(status, fields);
+    if (content !== "") this.fill.onData(Buffer.from(content, "latin1"));
+    this.fill.onEnd([]);
+  }
+
+  head(status: number, fields: readonly string[]): void {
+    this.fill.onHead({ status, reason: "", fields });
+  }
+
+  fail(): void {
+    this.fill.onError(new GatewayError("connect_refused", "refused"));
+  }
+}
+
+export class CacheHarness {
+  readonly clock = new FakeClock(NOW_MS);
+  readonly memory = new FakeKeyMemory();
+  readonly cache: Cache;
+  /** Requests that reached the origin server and wait for the test to answer. */
+  calls: OriginCall[] = [];
+  callCount = 0;
+  /** Answers at once where it is set. */
+  origin: ((call: OriginCall) => void) | null = null;
+  caching: RouteCaching = { mode: { kind: "auto" }, rules: HIT_RULES };
+
+  constructor(options: Partial<CacheOptions> = {}) {
+    const all = { ...CACHE_DEFAULTS, format: HIT_FORMAT, ...options };
+    this.cache = new Cache(this.memory, this.clock, all);
+  }
+
+  set mode(mode: CacheMode) {
+    this.caching = { mode, rules: HIT_RULES };
+  }
+
+  lookup(request: RequestHead): Found {
+    const uri = `${request.scheme}://${request.authority}${request.path}`;
+    const key = this.memory.key(uri);
+    return this.cache.lookup(request, key, this.caching, this.clock.nowMs());
+  }
+
+  /** A client's request, as far as it gets without the origin server. */
+  send(request: RequestHead): RecordingReader {
+    const reader = new RecordingReader(request);
+    this.#attempt(reader, 1);
+    return reader;
+  }
+
+  get(path: string, ...fields: string[]): RecordingReader {
+    return this.send({ ...BASE, path, fields });
+  }
+
+  request(method: string, path: string, ...fields: string[]): RecordingReader {
+    return this.send({ ...BASE, method, path, fields });
+  }
+
+  /** The next request that reached the origin server. */
+  call(): OriginCall {
+    const call = this.calls.shift();
+    if (call === undefined) throw new Error("nothing reached the origin server");
+    return call;
+  }
+
+  /** Has a response stored for this path. */
+  store(path: string, fields: readonly string[], content: string, request: string[] = []): void {
+    this.get(path, ...request);
+    this.call().respond(200, ["Date", DATE, ...fields], content);
+  }
+
+  #attempt(reader: RecordingReader, attempt: number): void {
+    if (attempt > ATTEMPTS_MAX) throw new Error("released too often");
+    const found = this.lookup(reader.request);
+    if (found.kind === "answer") {
+      reader.onAnswer(found.answer);
+      if (found.refresh !== null)
+        this.#join(found.refresh, backgroundReader(found.refresh.request), 1);
+      return;
+    }
+    reader.onReleased = () => this.#attempt(reader, attempt + 1);
+    reader.ticket = this.#join(found, reader, attempt);
+  }
+
+  #join(forward: Forward, reader: FillReader, attempt: number) {
+    const { ticket, fill } = this.cache.join(forward, reader, attempt);
+    if (fill !== null) {
+      const call = new OriginCall(forward, fill);
+      this.callCount++;
+      fill.attach(call.source);
+      if (this.origin === null) this.calls.push(call);
+      else this.origin(call);
+    }
+    return ticket;
+  }
+}
+
+const BASE: RequestHead = {
+  method: "GET",
+  scheme: "http",
+  authority: "a.test",
+  path: "/",
+  version: "1.1",
+  fields: [],
+};
