@@ -32,7 +32,6 @@ export class LoneAttempt extends WatchedAttempt {
   readonly #request: OriginRequest;
   readonly #host: LoneHost;
   #socket: Socket | null = null;
-  #socketError: Error | null = null;
   #originEnded = false;
   #outgoing: ClientRequest | null = null;
   #incoming: IncomingMessage | null = null;
@@ -50,9 +49,6 @@ export class LoneAttempt extends WatchedAttempt {
       else this.#fail(error);
     });
     this.#socket = socket;
-    socket.on("error", (error) => {
-      this.#socketError = error;
-    });
     socket.once("end", () => {
       this.#originEnded = true;
     });
@@ -177,9 +173,8 @@ export class LoneAttempt extends WatchedAttempt {
 
   #onEnd(incoming: IncomingMessage): void {
     if (this.silent) return;
-    // A reset ends content that the close delimits, but does not complete it (RFC 9112 section 8).
-    if (this.#socketError !== null || !incoming.complete) {
-      this.#fail(this.#socketError);
+    if (!incoming.complete) {
+      this.#fail(null);
       return;
     }
     this.silent = true;

@@ -113,6 +113,24 @@ test("content that the client breaks off: client_closed, and the origin sees no 
   await origin.idle(MOST_MS);
 });
 
+test("before anything was done: no connection is opened, and an idle one is not lost", async () => {
+  await start(answering("HTTP/1.1 204 No Content\r\n\r\n"));
+  cluster.forward(requestOf("GET", "/"), new Recorder()).abort();
+  await turn();
+  expect(cluster.targets()[0]).toMatchObject({ inFlight: 0, connectionsOpened: 0 });
+  await exchange(cluster, requestOf("GET", "/"));
+  await turn();
+  for (let round = 0; round < 10; round += 1) {
+    cluster.forward(requestOf("GET", "/"), new Recorder()).abort();
+    await turn();
+  }
+  expect(cluster.targets()[0]).toMatchObject({
+    inFlight: 0,
+    connectionsOpened: 1,
+    connectionsOpen: 1,
+  });
+});
+
 test("while waiting in the queue", async () => {
   const gate = Promise.withResolvers<void>();
   await start(

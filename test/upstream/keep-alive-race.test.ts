@@ -59,16 +59,21 @@ test.each(ways)("%s: 300 races, every GET is answered", async (_name, breakOff) 
 
 test.each(ways)("%s: 64 at a time, every GET is answered", async (_name, breakOff) => {
   origin = await startOrigin(closingAtSecond(breakOff));
-  cluster = clusterOf(origin.url);
+  cluster = clusterOf(origin.url, { pool: { connections: 16 } });
+  let mostAtATime = 0;
   const paths = Array.from({ length: 1280 }, (_item, index) => `/${index}`);
   const worker = async (): Promise<void> => {
     for (let path = paths.pop(); path !== undefined; path = paths.pop()) {
       const got = await exchange(cluster, requestOf("GET", path));
       expect([got.error, got.content]).toEqual([null, "hi"]);
+      mostAtATime = Math.max(mostAtATime, cluster.targets()[0]?.inFlight ?? 0);
     }
   };
   await Promise.all(Array.from({ length: 64 }, worker));
   expect(cluster.targets()[0]?.retries).toBeGreaterThan(100);
+  // A fresh connection takes over the slot of the one that it replaces.
+  expect(mostAtATime).toBe(16);
+  expect(cluster.targets()[0]?.inFlight).toBe(0);
 });
 
 test.each(ways)("%s: a POST reaches the origin once at most", async (_name, breakOff) => {

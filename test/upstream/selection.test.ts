@@ -247,6 +247,17 @@ describe("clusters", () => {
     expect(await answers(3)).toBe("aaa");
   });
 
+  test("however many fail, the capped share is out and the rest is asked", async () => {
+    const reset: OriginScript = async (connection) => {
+      await connection.readHead();
+      connection.reset();
+    };
+    const urls = await started(reset, reset, reset, reset, reset);
+    cluster = clusterOf(urls, { eject: { after: 2, shareMax: 0.5 } });
+    expect(await answers(60)).toBe("!".repeat(60));
+    expect(cluster.targets().filter((status) => status.ejected)).toHaveLength(2);
+  });
+
   test("a lone target is never ejected", async () => {
     const urls = await started(async (connection) => {
       const head = await connection.readHead();
@@ -255,6 +266,7 @@ describe("clusters", () => {
     });
     cluster = clusterOf(urls);
     for (let turn = 0; turn < 8; turn += 1) await exchange(cluster, requestOf("GET", "/bad"));
+    expect(cluster.targets()[0]?.ejected).toBe(false);
     expect(await answers(1)).toBe("a");
   });
 });

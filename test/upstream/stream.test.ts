@@ -162,3 +162,37 @@ test("an early answer ends the upload, and the content with it", async () => {
   await origin.idle(1000);
   expect(body.destroyed).toBe(true);
 });
+
+test("calls may be made, resumed and aborted from within another call's callbacks", async () => {
+  origin = await startOrigin(async (connection) => {
+    for (;;) {
+      await connection.readHead();
+      await sendMebibytes(connection, 2, { bytes: 0 });
+    }
+  });
+  cluster = clusterOf(origin.url);
+  const [first, second, third] = [new Recorder(), new Recorder(), new Recorder()];
+  const left = new Recorder();
+  first.pauseAfter = 1;
+  left.pauseAfter = 1;
+  const paused = cluster.forward(requestOf("GET", "/1"), first);
+  const leaving = cluster.forward(requestOf("GET", "/2"), left);
+  await first.until(() => first.bytes > 0, "the first bytes");
+  await left.until(() => left.bytes > 0, "the first bytes");
+  first.pauseAfter = Number.POSITIVE_INFINITY;
+  second.onData = (chunk) => {
+    if (second.bytes === 0) {
+      paused.resume();
+      leaving.abort();
+      cluster.forward(requestOf("GET", "/4"), third);
+    }
+    second.bytes += chunk.length;
+    return true;
+  };
+  cluster.forward(requestOf("GET", "/3"), second);
+  for (const got of [first, second, third]) {
+    await within(got.ended, 5000, "the end");
+    expect([got.error, got.bytes]).toEqual([null, 2 * MIB]);
+  }
+  expect(left.endings).toBe(0);
+});
