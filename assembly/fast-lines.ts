@@ -41,13 +41,14 @@ export function scanFieldLines(record: usize, input: usize, start: usize, end: u
   let present = load<u64>(record, RECORD_PRESENT_LOW << 2);
   let p = start;
   while (p < stop && load<u8>(p) != CR && entry <= last) {
+    // From the start of the line, not of the value: so that the next line does not wait for this one's colon to be found.
+    const lineEnd = vectorLineEnd(p, stop);
+    if (lineEnd + 2 > stop || load<u16>(lineEnd) != CRLF) break;
     const length = nameLength(p);
     if (length == 0) break;
     const id = idOf(p, length);
-    if (id == FIELD_OTHER && tokenEnd(p, stop) != p + length) break;
-    const value = valueStart(p + length + 1, stop);
-    const lineEnd = vectorValueEnd(value, stop);
-    if (lineEnd + 2 > stop || load<u16>(lineEnd) != CRLF) break;
+    if (id == FIELD_OTHER && tokenEnd(p, lineEnd) != p + length) break;
+    const value = valueStart(p + length + 1, lineEnd);
     let valueStop = lineEnd;
     if (load<u8>(lineEnd - 1) <= SP) {
       while (valueStop > value && isOws(load<u8>(valueStop - 1))) valueStop--;
@@ -90,27 +91,30 @@ function idOf(p: usize, length: usize): u32 {
   return known ? candidate : FIELD_OTHER;
 }
 
-/** OWS is skipped only as far as memory goes: an input full of spaces ends at `stop`. */
 // @ts-ignore: decorator
 @inline
-function valueStart(start: usize, stop: usize): usize {
+function valueStart(start: usize, lineEnd: usize): usize {
   let p = start;
   if (load<u8>(p) == SP) p++;
   if (load<u8>(p) > SP) return p;
-  while (p < stop && isOws(load<u8>(p))) p++;
+  while (p < lineEnd && isOws(load<u8>(p))) p++;
   return p;
 }
 
-/** First byte that no value may hold, or any address from `stop` on. The first compare is for plain ASCII: it takes HTAB and obs-text
- * for unusual, and the second one, which is exact, decides. */
+/**
+ * First byte that no value may hold, or any address from `stop` on. The first compare is for plain ASCII: HTAB and obs-text it takes
+ * for unusual, and the second one, which is exact, decides.
+ */
 // @ts-ignore: decorator
 @inline
-function vectorValueEnd(value: usize, stop: usize): usize {
-  let p = value;
+function vectorLineEnd(start: usize, stop: usize): usize {
+  let p = start;
   while (p < stop) {
     const block = v128.load(p);
     const plain = i8x16.gt_s(i8x16.add(block, i8x16.splat(1)), i8x16.splat(0x20));
-    if (!i8x16.all_true(plain)) {
+    const unusual = i8x16.bitmask(plain) ^ 0xffff;
+    if (unusual != 0) {
+      if (load<u8>(p + <usize>ctz(unusual)) == CR) return p + <usize>ctz(unusual);
       const stops = valueStops(block);
       if (stops != 0) return p + <usize>ctz(stops);
     }

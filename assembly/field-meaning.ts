@@ -1,7 +1,7 @@
 // What single field lines mean for the message: Host, framing (RFC 9112 section 6), Connection (RFC 9110 section 7.6.1), Expect,
 // and which names a trailer section may not hold (RFC 9110 section 6.5.1). Knows the line, not the rest of the head.
 
-import { hostEnd, lower } from "./authority";
+import { hostEnd } from "./authority";
 import { isOws } from "./field-lines";
 import {
   ERROR_CONTENT_LENGTH,
@@ -134,25 +134,31 @@ function noteTransferEncoding(record: usize, input: usize, entry: usize): bool {
   const start = input + <usize>load<u32>(entry, 8);
   const chunked =
     load<u32>(entry, 12) == 7 &&
-    (load<u32>(start) | 0x20202020) == 0x6e756863 &&
-    (load<u32>(start, 3) | 0x20202020) == 0x64656b6e;
+    folded32(start) == CHUNKED_START &&
+    folded32(start + 3) == CHUNKED_END;
   return chunked || refuse(record, ERROR_TRANSFER_ENCODING, load<u32>(entry, 8));
 }
 
 /** RFC 9110 section 10.1.1. An HTTP/1.0 client cannot mean it. */
 function noteExpect(record: usize, input: usize, entry: usize): bool {
   const start = input + <usize>load<u32>(entry, 8);
-  if (!equalsFolded(start, load<u32>(entry, 12), "100-continue")) {
-    addFlags(record, FLAG_EXPECT_UNKNOWN);
-  } else if (getWord(record, RECORD_VERSION_MINOR) == 1) {
-    addFlags(record, FLAG_EXPECT_CONTINUE);
-  }
+  const known =
+    load<u32>(entry, 12) == 12 &&
+    folded64(start) == CONTINUE_START &&
+    folded32(start + 8) == CONTINUE_END;
+  if (!known) addFlags(record, FLAG_EXPECT_UNKNOWN);
+  else if (getWord(record, RECORD_VERSION_MINOR) == 1) addFlags(record, FLAG_EXPECT_CONTINUE);
   return true;
 }
 
 function noteConnection(record: usize, input: usize, entry: usize): bool {
   let p = input + <usize>load<u32>(entry, 8);
   const end = p + <usize>load<u32>(entry, 12);
+  const single = optionFlag(p, <u32>(end - p));
+  if (single != FLAG_CONNECTION_NOMINATES) {
+    addFlags(record, single);
+    return true;
+  }
   while (p < end) {
     let stop = p;
     while (stop < end && load<u8>(stop) != COMMA) stop++;
@@ -166,23 +172,52 @@ function noteConnection(record: usize, input: usize, entry: usize): bool {
   return true;
 }
 
+// Options and expectations are compared as numbers with bit 0x20 set in every byte. That folds letters; of the other bytes in them,
+// "-", "0" and "1", it only confuses with controls, which no value holds.
+const KEEP_ALIVE_START: u64 = 0x696c612d7065656b;
+const KEEP_ALIVE_END: u16 = 0x6576;
+const CLOSE_START: u32 = 0x736f6c63;
+const UPGRADE_START: u32 = 0x72677075;
+const UPGRADE_END: u32 = 0x65646172;
+const CONTINUE_START: u64 = 0x746e6f632d303031;
+const CONTINUE_END: u32 = 0x65756e69;
+const CHUNKED_START: u32 = 0x6e756863;
+const CHUNKED_END: u32 = 0x64656b6e;
+const TE: u16 = 0x6574;
+
 function optionFlag(start: usize, length: u32): u32 {
-  if (equalsFolded(start, length, "keep-alive")) return FLAG_OPTION_KEEP_ALIVE;
-  if (equalsFolded(start, length, "close")) return FLAG_OPTION_CLOSE;
-  if (equalsFolded(start, length, "upgrade")) return FLAG_OPTION_UPGRADE;
-  return equalsFolded(start, length, "te") ? 0 : FLAG_CONNECTION_NOMINATES;
+  switch (length) {
+    case 2:
+      return folded16(start) == TE ? 0 : FLAG_CONNECTION_NOMINATES;
+    case 5:
+      if (folded32(start) != CLOSE_START || (load<u8>(start, 4) | 0x20) != 0x65) break;
+      return FLAG_OPTION_CLOSE;
+    case 7:
+      if (folded32(start) != UPGRADE_START || folded32(start + 3) != UPGRADE_END) break;
+      return FLAG_OPTION_UPGRADE;
+    case 10:
+      if (folded64(start) != KEEP_ALIVE_START || folded16(start + 8) != KEEP_ALIVE_END) break;
+      return FLAG_OPTION_KEEP_ALIVE;
+    default:
+      break;
+  }
+  return FLAG_CONNECTION_NOMINATES;
 }
 
-/** The bytes are `text` (lower case, in the static data) in any case. */
 // @ts-ignore: decorator
 @inline
-function equalsFolded(start: usize, length: u32, text: string): bool {
-  return length == <u32>text.length && foldedBytesEqual(start, length, changetype<usize>(text));
+function folded16(address: usize): u16 {
+  return load<u16>(address) | 0x2020;
 }
 
-function foldedBytesEqual(start: usize, length: u32, text: usize): bool {
-  for (let i: usize = 0; i < <usize>length; i++) {
-    if (lower(load<u8>(start + i)) != load<u8>(text + (i << 1))) return false;
-  }
-  return true;
+// @ts-ignore: decorator
+@inline
+function folded32(address: usize): u32 {
+  return load<u32>(address) | 0x20202020;
+}
+
+// @ts-ignore: decorator
+@inline
+function folded64(address: usize): u64 {
+  return load<u64>(address) | 0x2020202020202020;
 }
