@@ -1,5 +1,6 @@
-// Owns the whole of a newcomer's first minutes, network included: a fresh clone, an empty npm cache, `npm start`, a page
-// from the cache, the end. `npm run test:fresh`; with --tests it runs `npm test` in the clone as well.
+// Owns the whole of a newcomer's first minutes, network included: a fresh clone, an empty npm
+// cache, `npm start`, a page from the cache, the end. `npm run test:fresh`; with --tests it runs
+// `npm test` in the clone as well.
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -1,12 +1,13 @@
 // Owns `edgelane [URL]`: a gateway without a config file, in front of one origin, or of the
 // built-in demo origin.
 
-import { networkInterfaces, totalmem } from "node:os";
+import { networkInterfaces } from "node:os";
 import { systemClock } from "../clock.ts";
 import { resolveValid } from "../gateway/config-resolve.ts";
 import { DEMO_PAGES, startDemoOrigin } from "../gateway/demo-origin.ts";
 import type { GatewayConfig } from "../gateway/gateway-config.ts";
 import { parseTarget } from "../gateway/listen-address.ts";
+import { availableMemoryBytes } from "../gateway/machine-memory.ts";
 import { findConfigFile } from "./config-file.ts";
 import { usageError } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
@@ -59,7 +60,7 @@ function configFor(name: string, origin: string, { options }: Invocation): Gatew
   const host = origin.startsWith("https:") ? "target" : "preserve";
   const config = resolveValid(
     { listen: loopbackAddresses(), upstreams: { [name]: { targets: [origin], host } } },
-    { file: null, directory: process.cwd(), memoryBytes: totalmem(), warnings: [] },
+    { file: null, directory: process.cwd(), memoryBytes: availableMemoryBytes(), warnings: [] },
   );
   return withAddresses(config, options);
 }

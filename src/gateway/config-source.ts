@@ -1,7 +1,7 @@
 // Owns reading the text of a config: YAML or JSON to a value, with the place of each part of it,
 // and `$X` replaced from the environment that is handed in. Knows no keys.
 
-import { Alias, LineCounter, Pair, isMap, isScalar, isSeq, parseDocument } from "yaml";
+import { Alias, LineCounter, Pair, isMap, isScalar, isSeq, parseDocument, visit } from "yaml";
 import type { Document, Node } from "yaml";
 import { ConfigError } from "./config-problem.ts";
 import type { ConfigPath } from "./config-keys.ts";
@@ -14,6 +14,11 @@ export interface ConfigSource {
    */
   locate(path: ConfigPath): Place | null;
 }
+
+/** Aliases of aliases multiply; past this, a small file would become a large value. */
+const ALIAS_COUNT_MAX = 100;
+/** Tags that only say what a value is anyhow. */
+const PLAIN_TAG = /^(?:!|tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq|merge))$/;
 
 /** Reads YAML, or JSON where the name says so. Throws a ConfigError with the first syntax error. */
 export function readSource(text: string, file: string): ConfigSource {
@@ -29,10 +34,50 @@ export function readSource(text: string, file: string): ConfigSource {
   if (error !== undefined) {
     throw syntaxError(file, placeAt(lines, error.pos[0]), sentence(error.message));
   }
+  const refused = findRefused(document);
+  if (refused !== null) {
+    throw syntaxError(file, placeAt(lines, refused.offset), `syntax: ${refused.message}`);
+  }
   return {
-    value: document.toJS({ maxAliasCount: 100 }) as unknown,
+    value: toValue(document, file),
     locate: (path) => placeAt(lines, offsetOf(document, path)),
   };
+}
+
+/** What YAML allows and a config has no use for: each would become a value nobody meant. */
+function findRefused(document: Document.Parsed): { offset: number; message: string } | null {
+  let refused: { offset: number; message: string } | null = null;
+  const refuse = (node: unknown, message: string): symbol => {
+    refused = { offset: startOf(node) ?? 0, message };
+    return visit.BREAK;
+  };
+  visit(document, {
+    Alias: (_key, alias, path) => {
+      const target = alias.resolve(document);
+      if (target === undefined) return refuse(alias, `no anchor "${alias.source}" before this`);
+      if (path.includes(target)) return refuse(alias, "an anchor inside of what it names");
+      return undefined;
+    },
+    Pair: (_key, pair) => {
+      return isScalar(pair.key) ? undefined : refuse(pair.key, "a key must be a word");
+    },
+    Node: (_key, node) => {
+      const tag = "tag" in node ? node.tag : undefined;
+      if (tag === undefined || PLAIN_TAG.test(tag)) return undefined;
+      return refuse(node, "tags are not supported");
+    },
+  });
+  return refused;
+}
+
+function toValue(document: Document.Parsed, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: ALIAS_COUNT_MAX }) as unknown;
+  } catch (error) {
+    // Too many aliases, or a merge of something that is no map: yaml says which, but not where.
+    const message = error instanceof Error ? error.message : String(error);
+    throw syntaxError(file, { line: 1, column: 1 }, sentence(message));
+  }
 }
 
 function syntaxError(file: string, place: Place, message: string): ConfigError {
@@ -60,7 +105,7 @@ function checkJson(text: string, file: string): void {
 
 /** A library's message as the rest of a line: one line, no full stop, small first letter. */
 function sentence(message: string): string {
-  const line = (message.split("\n")[0] ?? "").replace(/[.:]$/, "");
+  const line = (message.split(/\n|; please/)[0] ?? "").replace(/[.:]$/, "");
   return `syntax: ${line.slice(0, 1).toLowerCase()}${line.slice(1)}`;
 }
 

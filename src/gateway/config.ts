@@ -3,7 +3,6 @@
 // validate gives no GatewayConfig at all.
 
 import { readFile } from "node:fs/promises";
-import { totalmem } from "node:os";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { checkAcross } from "./config-checks.ts";
@@ -18,6 +17,7 @@ import type { ConfigSource } from "./config-source.ts";
 import { checkAvailable } from "./config-unavailable.ts";
 import type { EdgelaneConfig } from "./edgelane-config.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
+import { availableMemoryBytes } from "./machine-memory.ts";
 
 export interface ConfigContext {
   readonly environment: Environment;
@@ -93,7 +93,7 @@ function check(source: ConfigSource, file: string | null, context: ConfigContext
   const config = resolveValid(value as EdgelaneConfig, {
     file,
     directory: file === null ? process.cwd() : dirname(resolve(file)),
-    memoryBytes: context.memoryBytes ?? availableMemory(),
+    memoryBytes: context.memoryBytes ?? availableMemoryBytes(),
     warnings: problems.problems.map((problem) => formatProblem(file ?? "config", problem)),
   });
   return { config, problems: problems.problems };
@@ -102,10 +102,4 @@ function check(source: ConfigSource, file: string | null, context: ConfigContext
 function unwrap(checked: CheckedConfig, file: string): GatewayConfig {
   if (checked.config === null) throw new ConfigError(file, checked.problems);
   return checked.config;
-}
-
-/** A container may use less than the machine has. */
-function availableMemory(): number {
-  const constrained = process.constrainedMemory();
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }

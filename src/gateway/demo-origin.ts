@@ -172,6 +172,10 @@ function answerLarge(request: DemoRequest, response: ServerResponse): void {
 
 function answerEvents(request: DemoRequest, response: ServerResponse): void {
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+  if (request.message.method === "HEAD") {
+    response.end();
+    return;
+  }
   let id = 0;
   const send = (): void => {
     id += 1;

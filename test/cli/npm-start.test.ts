@@ -1,5 +1,6 @@
-// Tests `npm start` and `npm test` as a newcomer types them: in a copy of the project that nothing was built in. Packages
-// are the installed ones, so no network is needed; `npm run test:fresh` installs those too.
+// Tests `npm start` and `npm test` as a newcomer types them: in a copy of the project that nothing
+// was built in. Packages are the installed ones, so no network is needed; `npm run test:fresh`
+// installs those too.
 
 import { cp, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,4 +1,5 @@
-// Tests a gateway's life as a process: start-up line, addresses, signals, and what happens when it cannot start.
+// Tests a gateway's life as a process: start-up line, addresses, signals, and what happens when it
+// cannot start.
 
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";

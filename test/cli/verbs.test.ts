@@ -76,6 +76,17 @@ describe("a mistake is one line on stderr", () => {
     });
   });
 
+  for (const extension of ["mjs", "ts"]) {
+    it(`a config that is a program which does not parse, with its line (.${extension})`, async () => {
+      const text = "export default {\n  upstreams: ,\n};\n";
+      await writeFile(join(directory, `edgelane.${extension}`), text);
+      const { code, stderr } = await edgelane(["check"], { directory });
+      expect(code).toBe(1);
+      const line = new RegExp(`^edgelane: edgelane\\.${extension}:2: SyntaxError: [^\\n]+\\n$`);
+      expect(stderr).toMatch(line);
+    });
+  }
+
   it("or one for each error of a config", async () => {
     const text = "upstreams: {a: http://h:1}\nhelth: off\nlisten: []\n";
     await writeFile(join(directory, "edgelane.yaml"), text);

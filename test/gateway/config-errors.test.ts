@@ -327,6 +327,40 @@ describe("syntax", () => {
     ]);
   });
 
+  const refused: [string, string, string][] = [
+    ["an alias without an anchor", "upstreams: *u\n", '1:12: syntax: no anchor "u" before this'],
+    [
+      "an alias of itself",
+      "upstreams: &u {a: *u}\n",
+      "1:19: syntax: an anchor inside of what it names",
+    ],
+    ["a tag", "upstreams: {a: !!binary aGk=}\n", "1:25: syntax: tags are not supported"],
+    ["an unknown tag", "upstreams: {a: !x http://h:1}\n", "1:19: syntax: tags are not supported"],
+    ["a key that is a map", "? {a: b}\n: c\n", "1:3: syntax: a key must be a word"],
+    [
+      "two documents",
+      "health: off\n---\nhealth: off\n",
+      "2:1: syntax: source contains multiple documents",
+    ],
+    [
+      "a merge of no map",
+      "upstreams: {<<: 5}\n",
+      "1:1: syntax: merge sources must be maps or map aliases",
+    ],
+    ["tabs", "upstreams:\n\ta: http://h:1\n", "2:1: syntax: tabs are not allowed as indentation"],
+  ];
+  for (const [name, text, expected] of refused) {
+    it(`refuses ${name}`, () => expect(check(text)).toEqual([`e.yaml:${expected}`]));
+  }
+
+  it("refuses aliases that multiply", () => {
+    const nine = (name: string): string => `[${Array.from({ length: 9 }, () => name).join(", ")}]`;
+    const text = `a: &a ${nine("x")}\nb: &b ${nine("*a")}\nc: &c ${nine("*b")}\nd: ${nine("*c")}\n`;
+    const lines = check(text);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/^e\.yaml:1:1: syntax: excessive alias count/);
+  });
+
   it("follows anchors and merges", () => {
     const text =
       "upstreams:\n  a: &a {targets: [http://h:1], pool: &p {queue: 5}}\n" +

@@ -1,4 +1,5 @@
-// Tests the demo origin by itself: what each page is there to show, and that it leaves nothing behind.
+// Tests the demo origin by itself: what each page is there to show, and that it leaves nothing
+// behind.
 
 import { once } from "node:events";
 import { request } from "node:http";
@@ -48,6 +49,16 @@ describe("the demo origin", () => {
       abort.abort();
     });
   }
+
+  it("ends what has no content: HEAD of every page", async () => {
+    for (const { path } of DEMO_PAGES) {
+      if (path === "/broken") continue;
+      const url = `${origin.url}${path.replace("ms=2000", "ms=0")}`;
+      expect([path, await (await fetch(url, { method: "HEAD" })).text()]).toEqual([path, ""]);
+      // A response that never ended would keep its connection, and closing would wait for it.
+      expect((await fetch(`${origin.url}/uncacheable`)).status).toBe(200);
+    }
+  });
 
   it("numbers its answers, so that a hit can be told from a miss", async () => {
     const texts = [];
