@@ -36,22 +36,22 @@ export function openLogOutput(destination: string, pendingBytesMax: number): Log
   if (statSync(destination, { throwIfNoEntry: false })?.isFIFO() === true) {
     // For reading too: opening a FIFO for writing alone fails while it has no reader.
     const fd = openSync(destination, constants.O_RDWR | constants.O_NONBLOCK);
-    return new PipeOutput(fd, pendingBytesMax);
+    return new PipeOutput(fd, pendingBytesMax, "own");
   }
   return new FileOutput(openFile(destination), pendingBytesMax, destination);
 }
 
 function openStandardOutput(pendingBytesMax: number): LogOutput {
   const status = fstatSync(1);
-  if (status.isSocket()) return new PipeOutput(1, pendingBytesMax);
+  if (status.isSocket()) return new PipeOutput(1, pendingBytesMax, "shared");
   if (!status.isFIFO()) return new FileOutput(1, pendingBytesMax, null);
   try {
     // A description of its own, so that non-blocking mode is not forced on whoever shares the pipe.
     const fd = openSync("/proc/self/fd/1", constants.O_WRONLY | constants.O_NONBLOCK);
-    return new PipeOutput(fd, pendingBytesMax);
+    return new PipeOutput(fd, pendingBytesMax, "own");
   } catch {
     // There is no procfs outside Linux; the shared description does as well.
-    return new PipeOutput(1, pendingBytesMax);
+    return new PipeOutput(1, pendingBytesMax, "shared");
   }
 }
 
@@ -62,10 +62,13 @@ function openStandardOutput(pendingBytesMax: number): LogOutput {
 class PipeOutput implements LogOutput {
   readonly #socket: Socket;
   readonly #pendingBytesMax: number;
+  readonly #ownership: "own" | "shared";
   #failed = false;
 
-  constructor(fd: number, pendingBytesMax: number) {
+  /** A "shared" descriptor is the process's standard output: it outlives the log. */
+  constructor(fd: number, pendingBytesMax: number, ownership: "own" | "shared") {
     this.#pendingBytesMax = pendingBytesMax;
+    this.#ownership = ownership;
     this.#socket = new Socket({ fd, readable: false, writable: true });
     // The reader has gone. Nobody can come back to this pipe, so every later batch is refused, and
     // counted as such.
@@ -96,10 +99,14 @@ class PipeOutput implements LogOutput {
       socket.ref();
       await settled(deadlineMs, (done) => {
         socket.once("close", done);
-        socket.end(() => socket.destroy());
+        if (this.#ownership === "shared") socket.write("", () => done());
+        else socket.end(() => socket.destroy());
       });
     }
-    socket.destroy();
+    // Closing standard output would silence whoever embeds the gateway, unless nobody reads it: what
+    // is still pending would keep the process.
+    if (this.#ownership === "shared" && socket.writableLength === 0) socket.unref();
+    else socket.destroy();
   }
 }
 
