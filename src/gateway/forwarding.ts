@@ -6,7 +6,9 @@ import {
   acceptsTrailers,
   fieldValues,
   getField,
-  hasField,
+  isHopByHop,
+  NameClasses,
+  nominatesNothing,
   withoutHopByHop,
 } from "../http/fields.ts";
 import type { ClientAddress, FieldLines, RequestHead } from "../http/message.ts";
@@ -49,7 +51,7 @@ const REWRITTEN: ReadonlySet<string> = new Set([
   "x-forwarded-proto",
   "x-forwarded-host",
   "x-request-id",
-  // Undici and our raw exchange set these themselves.
+  // The upstream sets these itself.
   "host",
   "content-length",
   "expect",
@@ -60,20 +62,40 @@ const REWRITTEN: ReadonlySet<string> = new Set([
  */
 const UNDERSCORED = /^(?:content|transfer|x_forwarded|x_real|forwarded|authorization|host)/;
 
+// What becomes of a field of the request.
+const PASSES = 0;
+const ENDS = 1;
+/** Passes when a trusted peer sent it. */
+const PASSES_IF_TRUSTED = 2;
+const IS_CONNECTION = 3;
+
+const requestClasses = new NameClasses((nameLower) => {
+  if (nameLower === "connection") return IS_CONNECTION;
+  if (REWRITTEN.has(nameLower) || isHopByHop(nameLower)) return ENDS;
+  if (nameLower.includes("_")) {
+    if (UNDERSCORED.test(nameLower)) return ENDS;
+    return isProxyField(nameLower.replaceAll("_", "-")) ? PASSES_IF_TRUSTED : PASSES;
+  }
+  return isProxyField(nameLower) ? PASSES_IF_TRUSTED : PASSES;
+});
+
+function isProxyField(nameLower: string): boolean {
+  return nameLower.startsWith("x-forwarded-") || OWNED_BY_PROXIES.has(nameLower);
+}
+
 /**
- * The field lines of the request as the origin server gets it, without Host and framing, which the
- * upstream sets.
+ * Hot. The field lines of the request as the origin server gets it, without Host and framing, which
+ * the upstream sets.
  */
 export function originFields(
   request: RequestHead,
   forwarder: Forwarder,
   identity: GatewayIdentity,
 ): string[] {
-  const received = withoutHopByHop(request.fields);
   const fields: string[] = [];
-  for (let index = 0; index + 1 < received.length; index += 2) {
-    const name = received[index] ?? "";
-    if (passes(name.toLowerCase(), forwarder.trusted)) fields.push(name, received[index + 1] ?? "");
+  if (!passAll(request.fields, forwarder.trusted, fields)) {
+    fields.length = 0;
+    passAll(withoutHopByHop(request.fields), forwarder.trusted, fields);
   }
   appendForwarding(fields, request, forwarder);
   fields.push("Via", appended(request.fields, "via", viaMember(request.version, identity)));
@@ -83,17 +105,16 @@ export function originFields(
   return fields;
 }
 
-function passes(nameLower: string, trusted: boolean): boolean {
-  if (REWRITTEN.has(nameLower)) return false;
-  if (nameLower.includes("_")) {
-    if (UNDERSCORED.test(nameLower)) return false;
-    return trusted || !isProxyField(nameLower.replaceAll("_", "-"));
+/** Adds to `passed` what goes on. False, with `passed` incomplete: Connection nominates fields. */
+function passAll(received: FieldLines, trusted: boolean, passed: string[]): boolean {
+  for (let index = 0; index + 1 < received.length; index += 2) {
+    const name = received[index] ?? "";
+    const value = received[index + 1] ?? "";
+    const become = requestClasses.of(name);
+    if (become === PASSES || (become === PASSES_IF_TRUSTED && trusted)) passed.push(name, value);
+    else if (become === IS_CONNECTION && !nominatesNothing(value)) return false;
   }
-  return trusted || !isProxyField(nameLower);
-}
-
-function isProxyField(nameLower: string): boolean {
-  return nameLower.startsWith("x-forwarded-") || OWNED_BY_PROXIES.has(nameLower);
+  return true;
 }
 
 function appendForwarding(fields: string[], request: RequestHead, forwarder: Forwarder): void {
@@ -132,26 +153,39 @@ export function isLoop(request: RequestHead, identity: GatewayIdentity): boolean
   return via !== undefined && via.includes(identity.pseudonym);
 }
 
-export interface ResponseAdditions {
-  readonly requestId: string;
-  readonly identity: GatewayIdentity;
-  /** Now, as an HTTP-date, for origin servers without a clock. */
-  readonly date: string;
-}
+const IS_DATE = 4;
+
+const responseClasses = new NameClasses((nameLower) => {
+  if (nameLower === "connection") return IS_CONNECTION;
+  if (nameLower === "date") return IS_DATE;
+  return isHopByHop(nameLower) ? ENDS : PASSES;
+});
 
 /**
- * The field lines of an origin server's response as they may be stored: end-to-end, with Via and
- * Date.
+ * Hot. The field lines of an origin server's response as they may be stored: end-to-end, with Via,
+ * and with Date (RFC 9110 section 6.6.1: a recipient with a clock adds the one that is missing).
  */
-export function storableFields(
-  fields: FieldLines,
-  additions: Omit<ResponseAdditions, "requestId">,
-): string[] {
-  const kept = withoutHopByHop(fields);
-  // RFC 9110 section 6.6.1: a recipient with a clock adds the Date that is missing.
-  if (!hasField(kept, "date")) kept.push("Date", additions.date);
-  kept.push("Via", `1.1 ${additions.identity.pseudonym}`);
+export function storableFields(fields: FieldLines, via: string, date: string): string[] {
+  const kept: string[] = [];
+  let hasDate = false;
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const name = fields[index] ?? "";
+    const value = fields[index + 1] ?? "";
+    const become = responseClasses.of(name);
+    if (become === IS_CONNECTION && !nominatesNothing(value)) {
+      return storableFields(withoutHopByHop(fields), via, date);
+    }
+    if (become === IS_DATE) hasDate = true;
+    if (become === PASSES || become === IS_DATE) kept.push(name, value);
+  }
+  if (!hasDate) kept.push("Date", date);
+  kept.push("Via", via);
   return kept;
+}
+
+/** Our member of Via in responses: what the origin server spoke is HTTP/1.1. */
+export function responseVia(identity: GatewayIdentity): string {
+  return `1.1 ${identity.pseudonym}`;
 }
 
 /**

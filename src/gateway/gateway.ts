@@ -22,7 +22,7 @@ import { syncCacheCells } from "./cache-cells.ts";
 import { DateClock } from "./date-clock.ts";
 import { ExchangeAccounts } from "./exchange-accounts.ts";
 import { answerHealth } from "./health.ts";
-import { clientBehind, type GatewayIdentity } from "./forwarding.ts";
+import { clientBehind, type GatewayIdentity, responseVia } from "./forwarding.ts";
 import type { GatewayConfig, ListenAddress } from "./gateway-config.ts";
 import { GatewayHandler } from "./gateway-handler.ts";
 import { buildGeneration, type Generation, retireGeneration } from "./generation.ts";
@@ -121,6 +121,7 @@ class GatewayProcess implements Gateway {
       metrics: this.#metrics,
       trust,
       identity,
+      via: responseVia(identity),
       coalesce: this.#config.cache.coalesce,
       date,
     });

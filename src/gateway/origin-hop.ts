@@ -8,12 +8,13 @@ import { withoutHopByHop } from "../http/fields.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { OriginHandler } from "../upstream/attempt.ts";
-import { type GatewayIdentity, storableFields } from "./forwarding.ts";
+import { storableFields } from "./forwarding.ts";
 
 export interface OriginHopOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
-  readonly identity: GatewayIdentity;
+  /** Our member of Via. */
+  readonly via: string;
   /** Now, as an HTTP-date. */
   readonly date: () => string;
 }
@@ -39,8 +40,8 @@ export class OriginHop implements OriginHandler {
 
   onHead(head: ResponseHead): void {
     this.#status = head.status;
-    const { identity, date } = this.#options;
-    const fields = storableFields(head.fields, { identity, date: date() });
+    const { via, date } = this.#options;
+    const fields = storableFields(head.fields, via, date());
     this.#next.onHead({ status: head.status, reason: head.reason, fields });
   }
 

@@ -193,6 +193,47 @@ export function withoutHopByHop(fields: FieldLines): string[] {
 }
 
 /**
+ * What field names mean to somebody, remembered by the spelling received: names repeat, and to
+ * lower-case and compare each one again is most of the cost of passing a head on. Bounded, because
+ * a peer chooses the spellings.
+ */
+export class NameClasses {
+  readonly #classify: (nameLower: string) => number;
+  readonly #known = new Map<string, number>();
+
+  constructor(classify: (nameLower: string) => number) {
+    this.#classify = classify;
+  }
+
+  of(name: string): number {
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const found = this.#classify(name.toLowerCase());
+    if (this.#known.size < NAMES_KNOWN_MAX && name.length <= NAME_KNOWN_LENGTH_MAX) {
+      // A copy: the name is a slice that would keep the whole head it came in, cookies and all.
+      this.#known.set(Buffer.from(name, "latin1").toString("latin1"), found);
+    }
+    return found;
+  }
+}
+
+/** Far more than are in use; 1,024 names of 64 bytes are some 100 KB. */
+const NAMES_KNOWN_MAX = 1024;
+const NAME_KNOWN_LENGTH_MAX = 64;
+
+/** The field ends at this hop, whatever Connection says. */
+export function isHopByHop(nameLower: string): boolean {
+  return HOP_BY_HOP.has(nameLower);
+}
+
+/** `Connection` nominates no field: it says nothing, or speaks of the connection alone. */
+export function nominatesNothing(connection: string): boolean {
+  return PLAIN_CONNECTION.test(connection);
+}
+
+const PLAIN_CONNECTION = /^(?:keep-alive|close|)$/i;
+
+/**
  * The peer can take trailer fields: `TE: trailers` (RFC 9110 section 10.1.4), which ends here and
  * is made anew.
  */
