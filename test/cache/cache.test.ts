@@ -252,9 +252,17 @@ describe("RFC 5861 stale responses", () => {
     const [one, two] = [harness.get("/"), harness.get("/")];
     expect([one.seen, two.seen]).toEqual(["200:content", "200:content"]);
     expect(one.cacheStatus).toBe("edgelane; hit; ttl=-5; detail=stale_while_revalidate");
-    expect(harness.calls).toHaveLength(1);
+    expect([harness.calls.length, harness.cache.stats.collapsed]).toEqual([1, 0]);
     harness.call().respond(304, []);
     expect(harness.get("/").cacheStatus).toBe("edgelane; hit; ttl=60");
+  });
+
+  test("the background request wants the whole response, whatever the client wanted", () => {
+    harness.store("/", ["Cache-Control", "max-age=60, stale-while-revalidate=10"], "content");
+    harness.clock.advance(65_000);
+    const reader = harness.get("/", "Range", "bytes=0-1", "If-None-Match", '"x"', "Accept", "*/*");
+    expect(reader.seen).toBe("206:co");
+    expect(harness.call().forward.fields).toEqual(["Accept", "*/*"]);
   });
 
   test("HEAD starts no background validation that would bring no content", () => {
@@ -345,10 +353,21 @@ describe("RFC 9111 4.4 invalidation and purges", () => {
     invalidate(harness);
     const late = harness.get("/");
     expect(harness.calls).toHaveLength(2);
-    harness.call().respond(200, FRESH, "old");
-    harness.call().respond(200, FRESH, "new");
+    const [old, anew] = [harness.call(), harness.call()];
+    anew.respond(200, FRESH, "new");
+    old.respond(200, FRESH, "old");
     expect([reader.seen, late.seen]).toEqual(["200:old", "200:new"]);
     expect(harness.get("/").seen).toBe("200:new");
+  });
+
+  test("a validation that was on its way before a purge does not bring the response back", () => {
+    harness.store("/", TAGGED, "old");
+    harness.clock.advance(60_000);
+    const reader = harness.get("/");
+    harness.cache.purgeUri("http://a.test/");
+    harness.call().respond(304, []);
+    expect(reader.seen).toBe("200:old");
+    expect(harness.cache.store.count).toBe(0);
   });
 
   test("a purge says how many stored responses it removed", () => {

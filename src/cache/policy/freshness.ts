@@ -3,7 +3,7 @@
 
 import { parseEntityTag } from "../../http/conditional.ts";
 import { parseHttpDate } from "../../http/date.ts";
-import { getField, hasField, listMembers } from "../../http/fields.ts";
+import { getField, listMembers } from "../../http/fields.ts";
 import type { FieldLines, ResponseHead } from "../../http/message.ts";
 import { INVALID, type ResponseDirectives, SECONDS_MAX } from "./directives.ts";
 import type { StoredMetadata } from "./metadata.ts";
@@ -172,7 +172,6 @@ function heuristicSeconds(
   options: FreshnessOptions,
 ): number {
   if (!isHeuristicallyCacheable(head.status) && !directives.public) return 0;
-  if (hasField(head.fields, "set-cookie")) return 0;
   const lastModified = getField(head.fields, "last-modified");
   if (lastModified === undefined) return 0;
   const sinceMs = dateMs - parseHttpDate(lastModified, responseMs);
