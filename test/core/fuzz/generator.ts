@@ -164,6 +164,11 @@ export class CaseWriter {
     this.#append(METHODS[random.below(random.below(3) === 0 ? METHODS.length : 4)] ?? EMPTY);
     this.#space();
     this.#append(TARGETS[random.below(random.below(3) === 0 ? TARGETS.length : 4)] ?? EMPTY);
+    if (random.below(1000) === 0) {
+      const pathBytes = 8_180 + random.below(20);
+      this.bytes.fill(0x70, this.length, this.length + pathBytes);
+      this.length += pathBytes;
+    }
     this.#space();
     this.#append(VERSIONS[random.below(random.below(5) === 0 ? VERSIONS.length : 5)] ?? EMPTY);
     this.#lineEnd();
@@ -203,17 +208,28 @@ export class CaseWriter {
 
   #fieldLines(): void {
     const random = this.#random;
-    const isLong = random.below(400) === 0;
-    for (let lines = random.below(isLong ? 120 : 7); lines > 0; lines--) {
+    if (random.below(800) === 0) this.#longLines();
+    for (let lines = random.below(7); lines > 0; lines--) {
       this.#append(random.pick(NAMES));
-      this.#append(
-        SEPARATORS[random.below(random.below(6) === 0 ? SEPARATORS.length : 4)] ?? EMPTY,
-      );
-      const isHuge = random.below(2000) === 0;
-      for (let parts = isHuge ? 120 : 1; parts > 0; parts--) this.#append(random.pick(VALUES));
+      const isWild = random.below(6) === 0;
+      this.#append(SEPARATORS[random.below(isWild ? SEPARATORS.length : 4)] ?? EMPTY);
+      this.#append(random.pick(VALUES));
       this.#lineEnd();
     }
     this.#lineEnd();
+  }
+
+  /** Good lines, many or long or both, up to the limits and past them. */
+  #longLines(): void {
+    const random = this.#random;
+    const valueBytes = random.below(2) === 0 ? random.below(20) : random.below(1200);
+    for (let lines = random.below(130); lines > 0; lines--) {
+      if (this.length + valueBytes > LONG_CASE_BYTES) return;
+      this.#append(LONG_NAME);
+      this.bytes.fill(0x76, this.length, this.length + valueBytes);
+      this.length += valueBytes;
+      this.#append(CRLF);
+    }
   }
 
   #space(): void {
@@ -246,6 +262,8 @@ export class CaseWriter {
 }
 
 const CRLF = latin1("\r\n");
+const LONG_CASE_BYTES = 50_000;
+const LONG_NAME = latin1("X-Long: ");
 const ZERO = latin1("0");
 const HOST_LINE = latin1("Host: a\r\n");
 const NEXT_MESSAGE = latin1("GET / HTTP/1.1\r\n");
