@@ -5,8 +5,9 @@
 import { type Context, Hono } from "hono";
 import { GatewayError } from "../http/errors.ts";
 import type { Exchange } from "../http/message.ts";
-import { FetchExchange, respondWith } from "./fetch-exchange.ts";
-import { createLazyRequest } from "./lazy-request.ts";
+import { createRoutedRequest } from "./lazy-request.ts";
+import { Passage } from "./middleware.ts";
+import { respondWith } from "./respond-with.ts";
 import type { Route } from "./route.ts";
 import type { RouteMatch } from "./route-match.ts";
 
@@ -15,6 +16,8 @@ interface AppEnvironment {
     readonly exchange: Exchange;
     /** A handler answers the exchange itself; the Response that it returned stands for that. */
     taken: boolean;
+    /** The exchange's way through middleware; null where its route has none. */
+    passage: Passage | null;
   };
 }
 
@@ -44,26 +47,54 @@ export class App {
       const error = new GatewayError("no_route", "no route matches this request");
       return take(context, (exchange) => exchange.fail(error));
     });
-    this.#hono.onError((cause, context) => {
-      options.onError(cause);
-      const error = new GatewayError("internal_error", "a middleware failed", { cause });
-      return take(context, (exchange) => exchange.fail(error));
-    });
+    this.#hono.onError((cause, context) => this.#failed(cause, context));
     this.#addHealth();
     for (const route of options.routes) this.#addRoute(route);
   }
 
   /** Routes an exchange; whatever happens, it is answered or failed. */
   handle(exchange: Exchange): void {
-    const bindings = { exchange, taken: false };
-    const result = this.#hono.fetch(createLazyRequest(exchange), bindings);
-    if (bindings.taken) return;
-    Promise.resolve(result)
-      .then((response) => (bindings.taken ? undefined : respondWith(exchange, response)))
-      .catch((cause: unknown) => {
-        const detail = "the response of a middleware failed";
-        exchange.fail(new GatewayError("internal_error", detail, { cause }));
-      });
+    if (REFUSED_METHODS.has(exchange.request.method)) {
+      const options = { status: 405, fields: ["Allow", ALLOWED] };
+      exchange.fail(new GatewayError("invalid_request", "the method is not allowed", options));
+      return;
+    }
+    const bindings: AppEnvironment["Bindings"] = { exchange, taken: false, passage: null };
+    const result = this.#hono.fetch(createRoutedRequest(exchange), bindings);
+    if (!bindings.taken) void this.#answer(bindings, result);
+  }
+
+  /** Sends what middleware returns. */
+  async #answer(
+    bindings: AppEnvironment["Bindings"],
+    result: Response | Promise<Response>,
+  ): Promise<void> {
+    const { exchange, passage } = bindings;
+    try {
+      const response = await result;
+      if (bindings.taken) return;
+      if (passage !== null) await passage.answer(response);
+      else
+        await respondWith(exchange, response, { framing: "unknown", date: this.#options.date() });
+    } catch (cause) {
+      // Hono rejects where a middleware neither answered nor called next.
+      this.#options.onError(cause instanceof Error ? cause : new Error(String(cause)));
+      exchange.fail(new GatewayError("internal_error", "a middleware failed", { cause }));
+    } finally {
+      passage?.leave();
+    }
+  }
+
+  /** A middleware threw: a response of its own, as Hono's for authentication do, or an error. */
+  #failed(cause: Error, context: Context<AppEnvironment>): Response {
+    if (cause instanceof GatewayError) return take(context, (exchange) => exchange.fail(cause));
+    if ("getResponse" in cause && typeof cause.getResponse === "function") {
+      const response: unknown = cause.getResponse();
+      if (response instanceof Response) return response;
+    }
+    this.#options.onError(cause);
+    const error = new GatewayError("internal_error", "a middleware failed", { cause });
+    return take(context, (exchange) => exchange.fail(error));
   }
 
   #addHealth(): void {
@@ -83,18 +114,28 @@ export class App {
       );
       return;
     }
+    this.#hono.on(methods, pattern, (context, next) => {
+      const { exchange } = context.env;
+      exchange.outcome.endpoint = route.config.name;
+      const passage = new Passage(exchange, date);
+      context.env.passage = passage;
+      return passage.enter(context, next);
+    });
     for (const middleware of use) this.#hono.on(methods, pattern, middleware);
     this.#hono.on(methods, pattern, (context) => {
-      // Middleware may change the response, so it has to become one of the Fetch API first.
-      const outer = context.env.exchange;
-      const { request, body, bodyLength, client, id, outcome } = outer;
-      const inner = new FetchExchange({ request, body, bodyLength, client, id, outcome, date });
-      outer.onAbort = () => inner.clientLeft();
-      serve(inner, route);
-      return inner.response;
+      const { passage } = context.env;
+      if (passage === null) throw new Error("the route was not entered");
+      return passage.forward(context, (exchange) => serve(exchange, route));
     });
   }
 }
+
+/**
+ * Methods that are refused: a tunnel nobody configured, and an echo of credentials (RFC 9110
+ * sections 9.3.6 and 9.3.8).
+ */
+const REFUSED_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE"]);
+const ALLOWED = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
 
 /** Stands for a response that is sent without the Fetch API. */
 const TAKEN = new Response(null, { status: 204 });
@@ -112,6 +153,8 @@ function routingPath(exchange: Exchange | undefined): string {
   const query = path.indexOf("?");
   const host = withoutPort(authority);
   const name = host === "" ? NO_HOST : encodeForRouting(host);
+  // The asterisk form is the path of no route but those that take everything.
+  if (path === "*") return `/${name}/%2A`;
   return `/${name}${encodeForRouting(query < 0 ? path : path.slice(0, query))}`;
 }
 

@@ -1,5 +1,5 @@
-// Owns an exchange whose response becomes a Response of the Fetch API, and the way back: for
-// createGateway().fetch and for routes with middleware. Knows no sockets.
+// Owns an exchange whose response becomes a Response of the Fetch API, for createGateway().fetch and
+// for routes with middleware, and the exchange that a Request makes. Knows no sockets.
 
 import { Readable } from "node:stream";
 import { GatewayError } from "../http/errors.ts";
@@ -7,7 +7,6 @@ import { hasField } from "../http/fields.ts";
 import type {
   ClientAddress,
   Exchange,
-  FieldLines,
   Outcome,
   RequestHead,
   ResponseHead,
@@ -21,12 +20,19 @@ export interface FetchExchangeParts {
   readonly bodyLength: number;
   readonly client: ClientAddress;
   readonly id: string;
+  readonly expectsContinue: boolean;
   readonly outcome: Outcome;
   readonly date: () => string;
+  /** Takes interim responses; without it they are dropped, because the Fetch API has none. */
+  readonly inform?: (head: ResponseHead) => void;
   /** Called once, when the exchange has ended. */
   readonly finished?: (exchange: FetchExchange) => void;
 }
 
+/** A Response has no larger one (Fetch standard section 5.5). */
+const STATUS_MAX = 599;
+/** As nginx logs it; it stands for a response that nobody is there to read. */
+const CLIENT_CLOSED_STATUS = 499;
 /** Content that may wait for the reader of the Response before `write` returns false. */
 const QUEUE_BYTES_MAX = 65_536;
 
@@ -36,8 +42,7 @@ export class FetchExchange implements Exchange {
   readonly bodyLength: number;
   readonly client: ClientAddress;
   readonly id: string;
-  /** The Fetch API has no interim responses. */
-  readonly expectsContinue = false;
+  readonly expectsContinue: boolean;
   readonly outcome: Outcome;
   responded = false;
   ended = false;
@@ -47,9 +52,12 @@ export class FetchExchange implements Exchange {
   readonly response: Promise<Response>;
   readonly #resolve: (response: Response) => void;
   readonly #date: () => string;
+  readonly #inform: ((head: ResponseHead) => void) | undefined;
   readonly #finished: ((exchange: FetchExchange) => void) | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
   #hasContent = false;
+  /** Content that the reader of the Response has not asked for. */
+  #pending: Uint8Array[] = [];
 
   constructor(parts: FetchExchangeParts) {
     this.request = parts.request;
@@ -57,19 +65,26 @@ export class FetchExchange implements Exchange {
     this.bodyLength = parts.bodyLength;
     this.client = parts.client;
     this.id = parts.id;
+    this.expectsContinue = parts.expectsContinue;
     this.outcome = parts.outcome;
     this.#date = parts.date;
+    this.#inform = parts.inform;
     this.#finished = parts.finished;
     const { promise, resolve } = Promise.withResolvers<Response>();
     this.response = promise;
     this.#resolve = resolve;
   }
 
-  /** Interim responses cannot be told to a caller of fetch. */
-  inform(): void {}
+  inform(head: ResponseHead): void {
+    if (!this.ended && !this.responded) this.#inform?.(head);
+  }
 
   respond(head: ResponseHead, length: number): void {
     if (this.ended || this.responded) return;
+    if (head.status > STATUS_MAX) {
+      this.#refuse("the status is not one of the Fetch API");
+      return;
+    }
     this.responded = true;
     this.outcome.status = head.status;
     const isNull = head.status === 204 || head.status === 205 || head.status === 304;
@@ -86,8 +101,8 @@ export class FetchExchange implements Exchange {
         start: (controller) => {
           this.#controller = controller;
         },
-        pull: () => this.onDrain?.(),
-        cancel: () => this.#abort("the reader of the response cancelled it"),
+        pull: () => this.#pump(),
+        cancel: () => this.#cancelled(),
       },
       new ByteLengthQueuingStrategy({ highWaterMark: QUEUE_BYTES_MAX }),
     );
@@ -95,16 +110,45 @@ export class FetchExchange implements Exchange {
 
   write(chunk: Uint8Array): boolean {
     if (this.ended) return false;
-    if (!this.#hasContent || this.#controller === null) return true;
+    if (!this.#hasContent || chunk.length === 0) return true;
     this.outcome.bytes += chunk.length;
-    this.#controller.enqueue(chunk);
-    return (this.#controller.desiredSize ?? 0) > 0;
+    this.#pending.push(chunk);
+    this.#pump();
+    return this.#pending.length === 0;
+  }
+
+  /**
+   * Hands over copies of what fits: readers of a stream may change or transfer what they get, and
+   * these bytes may be those of a stored response.
+   */
+  #pump(): void {
+    const controller = this.#controller;
+    if (controller === null) return;
+    for (let [chunk] = this.#pending; chunk !== undefined; [chunk] = this.#pending) {
+      if ((controller.desiredSize ?? 0) <= 0) return;
+      if (chunk.length > QUEUE_BYTES_MAX) this.#pending[0] = chunk.subarray(QUEUE_BYTES_MAX);
+      else this.#pending.shift();
+      // Last, because it may come back in here by way of a waiting reader.
+      controller.enqueue(new Uint8Array(chunk.subarray(0, QUEUE_BYTES_MAX)));
+    }
+    if (this.#controller === null) return;
+    if (this.ended) {
+      this.#controller = null;
+      controller.close();
+    } else if ((controller.desiredSize ?? 0) > 0) {
+      this.onDrain?.();
+    }
+  }
+
+  #cancelled(): void {
+    this.#controller = null;
+    this.#abort("the reader of the response cancelled it");
   }
 
   end(): void {
     if (this.ended) return;
-    this.#controller?.close();
     this.#finish();
+    this.#pump();
   }
 
   fail(error: GatewayError): void {
@@ -112,7 +156,7 @@ export class FetchExchange implements Exchange {
     this.outcome.reason = error.code;
     this.outcome.detail = error.detail;
     if (this.responded) {
-      this.#controller?.error(error);
+      this.#breakOff(error);
       this.#finish();
       return;
     }
@@ -123,19 +167,34 @@ export class FetchExchange implements Exchange {
     this.end();
   }
 
+  #breakOff(error: GatewayError): void {
+    this.#pending = [];
+    this.#controller?.error(error);
+    this.#controller = null;
+  }
+
+  /** A response that cannot be a Response: the origin server's is given up. */
+  #refuse(detail: string): void {
+    const abort = this.onAbort;
+    this.fail(new GatewayError("upstream_invalid", detail));
+    abort?.();
+  }
+
   #abort(detail: string): void {
     if (this.ended) return;
     this.outcome.reason = "client_closed";
     this.outcome.detail = detail;
     const abort = this.onAbort;
     this.#finish();
+    // Whoever waits for it can clean up; nobody sees it.
+    if (!this.responded) this.#resolve(new Response(null, { status: CLIENT_CLOSED_STATUS }));
     abort?.();
   }
 
-  /** The exchange that this one answers for has lost its client. */
-  clientLeft(): void {
-    this.#controller?.error(new GatewayError("client_closed", "the client closed the connection"));
-    this.#abort("the client closed the connection");
+  /** Nobody wants the response, or the rest of it, any more. */
+  leave(detail: string): void {
+    this.#breakOff(new GatewayError("client_closed", detail));
+    this.#abort(detail);
   }
 
   #finish(): void {
@@ -145,49 +204,6 @@ export class FetchExchange implements Exchange {
     this.outcome.sentBytes = this.outcome.bytes;
     this.#finished?.(this);
   }
-}
-
-/** Sends a Response as the answer of an exchange, with the backpressure of its client. */
-export async function respondWith(exchange: Exchange, response: Response): Promise<void> {
-  const head = { status: response.status, reason: response.statusText, fields: linesOf(response) };
-  const declared = response.headers.get("content-length");
-  const length = declared !== null && /^\d+$/.test(declared) ? Number(declared) : -1;
-  exchange.respond(head, response.body === null && length < 0 ? 0 : length);
-  const reader = response.body?.getReader();
-  if (reader !== undefined) {
-    exchange.onAbort = () => void reader.cancel().catch(ignoreCancelled);
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done || exchange.ended) break;
-      if (!exchange.write(value) && !exchange.ended) await drained(exchange);
-    }
-  }
-  exchange.end();
-}
-
-/** A stream that fails while it is cancelled has nobody left who could be told. */
-function ignoreCancelled(): void {}
-
-function drained(exchange: Exchange): Promise<void> {
-  return new Promise((resolve) => {
-    const abort = exchange.onAbort;
-    const goOn = (): void => {
-      exchange.onDrain = null;
-      exchange.onAbort = abort;
-      resolve();
-    };
-    exchange.onDrain = goOn;
-    exchange.onAbort = () => {
-      abort?.();
-      resolve();
-    };
-  });
-}
-
-function linesOf(response: Response): FieldLines {
-  const fields: string[] = [];
-  for (const [name, value] of response.headers) fields.push(name, value);
-  return fields;
 }
 
 /**

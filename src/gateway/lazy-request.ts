@@ -1,66 +1,80 @@
-// Owns the Request that Hono sees: method, URL and fields are read from the exchange, and a real
-// Request is made only when somebody asks for more, so that a forwarded request does not pay for
-// the Fetch API.
+// Owns the requests that Hono sees: a stand-in with a method for routes without middleware, so that
+// a forwarded request does not pay for the Fetch API, and a real Request for those with middleware.
 
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import type { Exchange, FieldLines, RequestHead } from "../http/message.ts";
 
-export class LazyRequest {
-  readonly #exchange: Exchange;
-  #headers: Headers | null = null;
-  #real: Request | null = null;
+class RoutedRequest {
+  readonly method: string;
 
-  constructor(exchange: Exchange) {
-    this.#exchange = exchange;
-  }
-
-  get method(): string {
-    return this.#exchange.request.method;
-  }
-
-  get url(): string {
-    return targetUri(this.#exchange.request);
-  }
-
-  get headers(): Headers {
-    this.#headers ??= headersOf(this.#exchange.request.fields);
-    return this.#headers;
-  }
-
-  /**
-   * The real Request; its body is the exchange's content, and whoever takes it keeps it from the
-   * origin server.
-   */
-  get real(): Request {
-    this.#real ??= this.#make();
-    return this.#real;
-  }
-
-  #make(): Request {
-    const { method } = this;
-    const { body } = this.#exchange;
-    const hasBody = body !== null && method !== "GET" && method !== "HEAD";
-    return new Request(this.url, {
-      method,
-      headers: this.headers,
-      ...(hasBody ? { body: Readable.toWeb(body), duplex: "half" as const } : {}),
-    });
+  constructor(method: string) {
+    this.method = method;
   }
 }
 
 /**
- * A LazyRequest passes for a Request wherever one is taken; this is the one place that says so to
+ * All that Hono reads of a request by itself is its method; this is the one place that says so to
  * the checker.
  */
-export function createLazyRequest(exchange: Exchange): Request {
-  return new LazyRequest(exchange) as unknown as Request;
+export function createRoutedRequest({ request }: Exchange): Request {
+  return new RoutedRequest(request.method) as unknown as Request;
 }
+
+/** The Request of an exchange, and its content; null where it has none that a Request can have. */
+export interface RealRequest {
+  readonly request: Request;
+  readonly content: ContentStream | null;
+}
+
+/** Throws a TypeError where the target URI or the method is not one of the Fetch API. */
+export function createRealRequest(exchange: Exchange, signal: AbortSignal): RealRequest {
+  const { method, fields } = exchange.request;
+  const { body } = exchange;
+  const init = { method, headers: headersOf(fields), signal };
+  const uri = targetUri(exchange.request);
+  if (body === null || method === "GET" || method === "HEAD") {
+    return { request: new Request(uri, init), content: null };
+  }
+  const content = new ContentStream(exchange, body);
+  const request = new Request(uri, { ...init, body: content.stream, duplex: "half" as const });
+  return { request, content };
+}
+
+/** The content of an exchange as a web stream that takes nothing before it is read. */
+export class ContentStream {
+  readonly stream: ReadableStream<Uint8Array>;
+  #pulled = false;
+
+  constructor(exchange: Exchange, body: Readable) {
+    const pieces: AsyncIterator<Uint8Array> = body.iterator({ destroyOnReturn: false });
+    this.stream = new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          if (!this.#pulled && exchange.expectsContinue) exchange.inform(CONTINUE);
+          this.#pulled = true;
+          const { done, value } = await pieces.next();
+          if (done === true) controller.close();
+          else controller.enqueue(value);
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /** Somebody reads it, or has made a copy: the exchange's content is no longer whole. */
+  get taken(): boolean {
+    return this.#pulled || this.stream.locked;
+  }
+}
+
+/** Who reads content by the Fetch API wants it (RFC 9110 section 10.1.1). */
+const CONTINUE = { status: 100, reason: "", fields: [] };
 
 /**
  * The target URI (RFC 9110 section 7.1). The asterisk form and a missing HTTP/1.0 Host get a
  * stand-in.
  */
-export function targetUri({ scheme, authority, path }: RequestHead): string {
+function targetUri({ scheme, authority, path }: RequestHead): string {
   const host = authority === "" ? "localhost" : authority;
   return `${scheme}://${host}${path.startsWith("/") ? path : `/${path}`}`;
 }
@@ -71,45 +85,4 @@ export function headersOf(fields: FieldLines): Headers {
     headers.append(fields[index] ?? "", fields[index + 1] ?? "");
   }
   return headers;
-}
-
-const DELEGATED_PROPERTIES = [
-  "body",
-  "bodyUsed",
-  "cache",
-  "credentials",
-  "destination",
-  "integrity",
-  "keepalive",
-  "mode",
-  "redirect",
-  "referrer",
-  "referrerPolicy",
-  "signal",
-] as const;
-
-const DELEGATED_METHODS = [
-  "arrayBuffer",
-  "blob",
-  "bytes",
-  "clone",
-  "formData",
-  "json",
-  "text",
-] as const;
-
-Object.setPrototypeOf(LazyRequest.prototype, Request.prototype);
-for (const key of DELEGATED_PROPERTIES) {
-  Object.defineProperty(LazyRequest.prototype, key, {
-    get(this: LazyRequest): unknown {
-      return this.real[key];
-    },
-  });
-}
-for (const key of DELEGATED_METHODS) {
-  Object.defineProperty(LazyRequest.prototype, key, {
-    value(this: LazyRequest): unknown {
-      return this.real[key]();
-    },
-  });
 }

@@ -12,7 +12,7 @@ import type { Core } from "../core/core.ts";
 import { GatewayError } from "../http/errors.ts";
 import type { Exchange, FieldLines, ResponseHead } from "../http/message.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import type { OriginRequest } from "../upstream/attempt.ts";
+import type { OriginCall, OriginRequest } from "../upstream/attempt.ts";
 import { type GatewayIdentity, isLoop, originFields } from "./forwarding.ts";
 import type { HostPolicy } from "./gateway-config.ts";
 import { OriginHop } from "./origin-hop.ts";
@@ -26,18 +26,13 @@ export interface ProxyOptions {
   readonly metrics: Metrics;
   readonly trust: TrustNetwork;
   readonly identity: GatewayIdentity;
+  /** Our member of Via in responses. */
+  readonly via: string;
   /** Whether identical requests share one origin request. */
   readonly coalesce: boolean;
   /** Now, as an HTTP-date. */
   readonly date: () => string;
 }
-
-/**
- * Methods that are refused: a tunnel nobody configured, and an echo of credentials (RFC 9110
- * sections 9.3.6, 9.3.8).
- */
-const REFUSED_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE"]);
-const ALLOWED = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
 
 /** RFC 9110 section 9.2.2, and QUERY, which is safe. */
 const IDEMPOTENT: ReadonlySet<string> = new Set([
@@ -71,11 +66,7 @@ export class Proxy {
     const { identity } = this.#options;
     const { request } = exchange;
     exchange.outcome.endpoint = route.config.name;
-    if (REFUSED_METHODS.has(request.method)) {
-      const detail = `${request.method} is not allowed`;
-      const options = { status: 405, fields: ["Allow", ALLOWED] };
-      exchange.fail(new GatewayError("invalid_request", detail, options));
-    } else if (isLoop(request, identity)) {
+    if (isLoop(request, identity)) {
       exchange.fail(new GatewayError("loop_detected", "the request has been here before"));
     } else {
       new Delivery(exchange, route, this.#options).start();
@@ -93,6 +84,8 @@ class Delivery implements FillReader {
   readonly #key: CacheKey | null;
   readonly #startedMs: number;
   #ticket: FillTicket | null = null;
+  /** The origin request that this exchange leads. */
+  #call: OriginCall | null = null;
   #attempt: number;
 
   constructor(exchange: Exchange, route: Route, options: ProxyOptions) {
@@ -136,7 +129,8 @@ class Delivery implements FillReader {
     const hop = new OriginHop(fill, upstreamRow, this.#options);
     const call = cluster.forward(this.#originRequest(forward), hop);
     fill.attach(call);
-    this.#exchange.outcome.target = call.target;
+    this.#call = call;
+    this.#nameTarget();
   }
 
   #originRequest(forward: Forward): OriginRequest {
@@ -171,6 +165,7 @@ class Delivery implements FillReader {
   }
 
   onHead(head: ResponseHead, length: number): void {
+    this.#nameTarget();
     this.#exchange.respond(this.#withOurs(head), length);
   }
 
@@ -183,6 +178,7 @@ class Delivery implements FillReader {
   }
 
   onError(error: GatewayError): void {
+    this.#nameTarget();
     this.#exchange.fail(error);
   }
 
@@ -190,6 +186,11 @@ class Delivery implements FillReader {
   onRelease(): void {
     this.#attempt++;
     if (!this.#exchange.ended) this.start();
+  }
+
+  /** Another target may have been asked since. */
+  #nameTarget(): void {
+    if (this.#call !== null) this.#exchange.outcome.target = this.#call.target;
   }
 
   #withOurs(head: ResponseHead): ResponseHead {

@@ -20,18 +20,28 @@ export function serveFetch(request: Request, options: ServeFetchOptions): Promis
   const startedMs = clock.monotonicMs();
   const head = headOfRequest(request);
   const body = contentOfRequest(request);
-  const declared = Number(request.headers.get("content-length") ?? "-1");
   const exchange = new FetchExchange({
     request: head,
     body,
-    bodyLength: body === null ? 0 : declared,
+    // Not what Content-Length says: that is the caller's word, and nothing has checked it.
+    bodyLength: body === null ? 0 : -1,
+    expectsContinue: false,
     client: { address: "", port: 0, secure: head.scheme === "https", logFragment: null },
     id,
     outcome: newOutcome(),
     date,
-    finished: (ended) => accounts.finished(ended, clock.monotonicMs() - startedMs),
+    finished: (ended) => {
+      signal.removeEventListener("abort", leave);
+      // Ends a stream that the origin server did not want to its end.
+      if (body?.readableEnded === false) body.destroy();
+      accounts.finished(ended, clock.monotonicMs() - startedMs);
+    },
   });
-  app.handle(exchange);
+  const { signal } = request;
+  const leave = (): void => exchange.leave("the caller aborted the request");
+  signal.addEventListener("abort", leave);
+  if (signal.aborted) leave();
+  else app.handle(exchange);
   return exchange.response;
 }
 
