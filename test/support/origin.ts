@@ -275,7 +275,9 @@ export class OriginConnection {
 
   /** Breaks the connection with RST; what the peer has not read yet may be lost. */
   reset(): void {
-    this.socket.resetAndDestroy();
+    // libuv refuses to reset a stream that is shutting down, and Node then never emits "close".
+    if (this.socket.writableEnded) this.socket.destroy();
+    else this.socket.resetAndDestroy();
   }
 
   pause(): void {

@@ -2,9 +2,10 @@
 
 import { afterEach, expect, test } from "vitest";
 import type { Cluster } from "../../src/upstream/cluster.ts";
+import { FakeClock } from "../support/clock.ts";
 import { answering, type OriginScript, startOrigin, type TestOrigin } from "../support/origin.ts";
 import { within } from "../support/within.ts";
-import { clusterOf, exchange, ManualClock, Recorder, requestOf, settled } from "./recorder.ts";
+import { clusterOf, exchange, Recorder, requestOf, settled } from "./recorder.ts";
 
 let origin: TestOrigin;
 let cluster: Cluster;
@@ -85,7 +86,7 @@ test("a connection is used again, and not beyond its number of requests", async 
 });
 
 test("a connection that is too old is closed after its exchange", async () => {
-  const clock = new ManualClock();
+  const clock = new FakeClock();
   origin = await startOrigin(hello);
   cluster = clusterOf(origin.url, { pool: { ageMaxMs: 60_000, keepAliveMs: 300_000 } }, clock);
   await exchange(cluster, requestOf("GET", "/1"));

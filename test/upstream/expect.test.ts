@@ -4,16 +4,17 @@
 import { Readable } from "node:stream";
 import { afterEach, expect, test } from "vitest";
 import type { Cluster } from "../../src/upstream/cluster.ts";
+import { FakeClock } from "../support/clock.ts";
 import { type OriginScript, startOrigin, type TestOrigin } from "../support/origin.ts";
 import { within } from "../support/within.ts";
-import { clusterOf, exchange, ManualClock, Recorder, requestOf, settled } from "./recorder.ts";
+import { clusterOf, exchange, Recorder, requestOf, settled } from "./recorder.ts";
 
 let origin: TestOrigin;
 let cluster: Cluster;
-let clock: ManualClock;
+let clock: FakeClock;
 
 async function start(script: OriginScript): Promise<void> {
-  clock = new ManualClock();
+  clock = new FakeClock();
   origin = await startOrigin(script);
   cluster = clusterOf(origin.url, { timeouts: { headersMs: 5000, continueMs: 1000 } }, clock);
 }

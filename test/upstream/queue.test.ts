@@ -4,9 +4,10 @@
 import { afterEach, expect, test } from "vitest";
 import type { Cluster } from "../../src/upstream/cluster.ts";
 import { type Waiter, WaitQueue } from "../../src/upstream/wait-queue.ts";
+import { FakeClock } from "../support/clock.ts";
 import { type OriginScript, startOrigin, type TestOrigin } from "../support/origin.ts";
 import { within } from "../support/within.ts";
-import { clusterOf, exchange, ManualClock, Recorder, requestOf, settled } from "./recorder.ts";
+import { clusterOf, exchange, Recorder, requestOf, settled } from "./recorder.ts";
 
 let origins: TestOrigin[] = [];
 let cluster: Cluster;
@@ -88,7 +89,7 @@ test("a full queue: queue_full at once, 503, nothing sent, told after forward ha
 });
 
 test("waiting longer than the queue's timeout: queue_full", async () => {
-  const clock = new ManualClock();
+  const clock = new FakeClock();
   const gated = new Gated();
   const origin = await started(gated.script);
   cluster = clusterOf(origin.url, { pool: { connections: 1, queueTimeoutMs: 5000 } }, clock);

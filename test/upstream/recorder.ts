@@ -82,23 +82,6 @@ export class Recorder implements OriginHandler {
   }
 }
 
-/** Time that stands still until a test moves it. */
-export class ManualClock implements Clock {
-  #ms = 1_000_000;
-
-  nowMs(): number {
-    return this.#ms;
-  }
-
-  monotonicMs(): number {
-    return this.#ms;
-  }
-
-  advance(ms: number): void {
-    this.#ms += ms;
-  }
-}
-
 type Overrides = {
   [Part in keyof ClusterConfig]?: Partial<ClusterConfig[Part]> | ClusterConfig[Part];
 };

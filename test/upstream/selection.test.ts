@@ -5,8 +5,9 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { Cluster } from "../../src/upstream/cluster.ts";
 import { ejectedMax, Health } from "../../src/upstream/health.ts";
 import { type Candidate, createPolicy, PeakLatency } from "../../src/upstream/selection.ts";
+import { FakeClock } from "../support/clock.ts";
 import { answering, type OriginScript, startOrigin, type TestOrigin } from "../support/origin.ts";
-import { clusterOf, exchange, ManualClock, requestOf, settled } from "./recorder.ts";
+import { clusterOf, exchange, requestOf, settled } from "./recorder.ts";
 
 interface Named extends Candidate {
   name: string;
@@ -223,7 +224,7 @@ describe("clusters", () => {
   });
 
   test("a backup is asked only when no primary may be, and no more when one is back", async () => {
-    const clock = new ManualClock();
+    const clock = new FakeClock();
     let failing = true;
     const [a = "", b = ""] = await started(async (connection) => {
       for (;;) {

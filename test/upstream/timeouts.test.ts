@@ -3,18 +3,19 @@
 import { Readable } from "node:stream";
 import { afterEach, expect, test } from "vitest";
 import type { Cluster } from "../../src/upstream/cluster.ts";
+import { FakeClock } from "../support/clock.ts";
 import { type OriginScript, startOrigin, type TestOrigin } from "../support/origin.ts";
 import { within } from "../support/within.ts";
-import { clusterOf, ManualClock, Recorder, requestOf, settled } from "./recorder.ts";
+import { clusterOf, Recorder, requestOf, settled } from "./recorder.ts";
 
 let origin: TestOrigin;
 let cluster: Cluster;
-let clock: ManualClock;
+let clock: FakeClock;
 
 const timeouts = { connectMs: 1000, headersMs: 2000, idleMs: 4000, totalMs: 0, continueMs: 1000 };
 
 async function start(script: OriginScript, part: Partial<typeof timeouts> = {}): Promise<void> {
-  clock = new ManualClock();
+  clock = new FakeClock();
   origin = await startOrigin(script);
   cluster = clusterOf(origin.url, { timeouts: { ...timeouts, ...part } }, clock);
 }
