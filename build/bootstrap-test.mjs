@@ -17,7 +17,9 @@ export async function runTests(node, args) {
   const code = await runInPlace(node, [vitest, "run", ...reporters, ...args], { cwd: path(".") });
   const report = readReport();
   const passed = report?.numPassedTests ?? 0;
-  const failed = report?.numFailedTests ?? 0;
+  // A file that could not be loaded has no tests to fail.
+  const unloaded = report?.testResults.filter(isUnloaded).length ?? 0;
+  const failed = (report?.numFailedTests ?? 0) + unloaded;
   const skipped = report?.numPendingTests ?? 0;
   if (skipped > 0) say(`${skipped} tests were skipped`);
   const sound = report !== null && code === 0 && report.success === true && passed > 0;
@@ -27,6 +29,10 @@ export async function runTests(node, args) {
 /** The line that CI reads. */
 export function summaryLine({ passed, failed }) {
   return `${passed} passed, ${failed} failed`;
+}
+
+function isUnloaded({ status, assertionResults }) {
+  return status === "failed" && !assertionResults.some((result) => result.status === "failed");
 }
 
 function readReport() {
