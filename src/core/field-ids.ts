@@ -1,54 +1,59 @@
-// Finds the FIELD_* id of a field name by its bytes, without making a string of it: a hash that the name scan computes on the way,
-// then a compare with the one candidate. The names come from the ids of assembly/layout.ts.
+// Finds the FIELD_* id of a field name by its bytes, without making a string of it: a trie over the well-known names, walked while the
+// name is checked. The names come from the ids of assembly/layout.ts.
 
 import { FIELD_NAMES } from "#wasm/field-names.js";
-import { LOWER } from "./byte-classes.ts";
+import { CLASSES, LOWER, TOKEN } from "./byte-classes.ts";
 
-const SLOTS = 1024;
-const NAME_BYTES_MAX = 32;
-const MULTIPLIER = 31;
+const SYMBOL_BITS = 5;
+/** A token byte that no well-known name holds. */
+const SYMBOL_OTHER = 1;
 
-const slots = new Uint8Array(SLOTS);
-const names = new Uint8Array(FIELD_NAMES.length * NAME_BYTES_MAX);
-const lengths = new Uint8Array(FIELD_NAMES.length);
+/** Symbol of a byte: 0 ends a name, letters of any case and "-" have one of their own. */
+export const NAME_SYMBOLS: Uint8Array<ArrayBuffer> = new Uint8Array(256);
 
+/** The node that follows a node for a symbol; node 0 is that of names which are not well known, node 1 that of no byte yet. */
+const next: Uint16Array<ArrayBuffer> = new Uint16Array(
+  (FIELD_NAMES.join("").length + 2) << SYMBOL_BITS,
+);
+const ids: Uint8Array<ArrayBuffer> = new Uint8Array(next.length >> SYMBOL_BITS);
+
+export const NAME_START = 1;
+
+for (let byte = 0; byte < 256; byte++) {
+  if (((CLASSES[byte] ?? 0) & TOKEN) !== 0) NAME_SYMBOLS[byte] = symbolOf(LOWER[byte] ?? 0);
+}
+let nodes = 2;
 FIELD_NAMES.forEach((name, id) => {
-  if (id === 0) return;
-  lengths[id] = name.length;
+  let node = NAME_START;
   for (let index = 0; index < name.length; index++) {
-    names[id * NAME_BYTES_MAX + index] = name.charCodeAt(index);
+    const at = (node << SYMBOL_BITS) | symbolOf(name.charCodeAt(index));
+    next[at] ||= nodes++;
+    node = next[at] ?? 0;
   }
-  let slot = hashOf(name);
-  while (slots[slot] !== 0) slot = (slot + 1) & (SLOTS - 1);
-  slots[slot] = id;
+  if (id > 0) ids[node] = id;
 });
 
-/** FIELD_* id of the name in [start, end) of `bytes`; 0 for any other name. */
+/** The node behind `node` for a symbol other than 0. */
+export function nextNode(node: number, symbol: number): number {
+  return next[(node << SYMBOL_BITS) | symbol] as number;
+}
+
+/** FIELD_* id of the name that ends in `node`; 0 for any other name. */
+export function idOfNode(node: number): number {
+  return ids[node] as number;
+}
+
+/** FIELD_* id of the name in [start, end) of `bytes`. */
 export function fieldIdOf(bytes: Uint8Array, start: number, end: number): number {
-  if (end - start > NAME_BYTES_MAX) return 0;
-  let hash = 0;
+  let node = NAME_START;
   for (let p = start; p < end; p++) {
-    hash = (Math.imul(hash, MULTIPLIER) + ((bytes[p] as number) | 0x20)) | 0;
+    node = nextNode(node, NAME_SYMBOLS[bytes[p] as number] as number);
   }
-  for (let slot = hash & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
-    const id = slots[slot] as number;
-    if (id === 0 || isName(bytes, start, end, id)) return id;
-  }
+  return idOfNode(node);
 }
 
-function isName(bytes: Uint8Array, start: number, end: number, id: number): boolean {
-  if (lengths[id] !== end - start) return false;
-  let at = id * NAME_BYTES_MAX;
-  for (let p = start; p < end; p++) {
-    if (LOWER[bytes[p] as number] !== names[at++]) return false;
-  }
-  return true;
-}
-
-function hashOf(name: string): number {
-  let hash = 0;
-  for (let index = 0; index < name.length; index++) {
-    hash = (Math.imul(hash, MULTIPLIER) + (name.charCodeAt(index) | 0x20)) | 0;
-  }
-  return hash & (SLOTS - 1);
+/** 2 to 27 for letters, 28 for "-"; well-known names hold nothing else. */
+function symbolOf(byte: number): number {
+  if (byte >= 0x61 && byte <= 0x7a) return byte - 0x61 + 2;
+  return byte === 0x2d ? 28 : SYMBOL_OTHER;
 }

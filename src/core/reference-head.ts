@@ -41,6 +41,7 @@ import {
 } from "../../assembly/layout.ts";
 import { FIELD_COUNT_MAX, HEAD_BYTES_MAX } from "#wasm/limits.js";
 import { stepFields } from "./reference-fields.ts";
+import { scanLines } from "./reference-lines.ts";
 import { isPresent } from "./reference-meaning.ts";
 import {
   addFlags,
@@ -71,6 +72,8 @@ export function parseRequestHeadIn(
     if (phase < PHASE_LINE) {
       p = stepRequestLine(memory, record, input, p, end);
     } else if (phase !== PHASE_END_LF) {
+      if (phase === PHASE_LINE) p = scanLines(memory, record, input, p, end, "request");
+      if (p === FAILED || p >= end) continue;
       p = stepFields(memory, record, input, p, end, FIELD_COUNT_MAX, "request");
     } else if (isLineEnd(memory, record, input, p) && finishRequest(memory, record, input, p)) {
       return complete(memory, record, p + 1 - input);
@@ -96,6 +99,8 @@ export function parseResponseHeadIn(
     if (phase < PHASE_LINE) {
       p = stepStatusLine(memory, record, input, p, end);
     } else if (phase !== PHASE_END_LF) {
+      if (phase === PHASE_LINE) p = scanLines(memory, record, input, p, end, "response");
+      if (p === FAILED || p >= end) continue;
       p = stepFields(memory, record, input, p, end, FIELD_COUNT_MAX, "response");
     } else if (
       isLineEnd(memory, record, input, p) &&
