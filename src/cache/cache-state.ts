@@ -3,7 +3,7 @@
 
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../clock.ts";
-import { FILL_LIMITS, FillBudget, type FillLimits } from "./collapse.ts";
+import { FILL_LIMITS, FillBudget, type FillLimits } from "./fill-limits.ts";
 import type { CacheKey } from "./key.ts";
 import { MEMORY_STORE_DEFAULTS, MemoryStore, type MemoryStoreOptions } from "./memory-store.ts";
 import { FRESHNESS_DEFAULTS, type FreshnessOptions } from "./policy/freshness.ts";
@@ -17,6 +17,11 @@ export interface CacheOptions {
   /** Content of all responses in flight that is kept for storing; more passes through unstored. */
   readonly inFlightBytesMax: number;
   /**
+   * How long past its lifetime a response is used while the origin server cannot be reached, unless
+   * it forbids that (RFC 9111 section 4.2.4).
+   */
+  readonly disconnectedStaleSeconds: number;
+  /**
    * How long requests for a key do not wait for each other after a response that they could not
    * share.
    */
@@ -27,12 +32,14 @@ export interface CacheOptions {
 /**
  * A quarter of the default store may be in flight. Two minutes, as Varnish has it: an origin server
  * whose answers become cacheable is noticed soon, and a key that never is costs its clients one
- * wait in two minutes. 16,384 keys are 2 MiB.
+ * wait in two minutes. 16,384 keys are 2 MiB. Ten minutes without an origin server cover its
+ * restart, and nobody is shown yesterday's page.
  */
 export const CACHE_DEFAULTS: Omit<CacheOptions, "format"> = {
   memory: MEMORY_STORE_DEFAULTS,
   freshness: FRESHNESS_DEFAULTS,
   fill: FILL_LIMITS,
+  disconnectedStaleSeconds: 600,
   inFlightBytesMax: 16 * 1024 * 1024,
   uncacheableMs: 120_000,
   uncacheableKeysMax: 16_384,

@@ -6,6 +6,7 @@ import type { GatewayError } from "../http/errors.ts";
 import { getField } from "../http/fields.ts";
 import type { FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
 import type { Answer } from "./answer.ts";
+import type { FillBudget, FillLimits } from "./fill-limits.ts";
 
 /** The call to the origin server; `resume` after `onData` returned false. */
 export interface FillSource {
@@ -62,7 +63,7 @@ export type FillVerdict =
 export interface FillPlan {
   decide(head: ResponseHead): FillVerdict;
   /** No head will come: answers from a stored response, or undefined. */
-  standIn(): ((reader: FillReader) => Answer) | undefined;
+  standIn(error: GatewayError): ((reader: FillReader) => Answer) | undefined;
   /** A response that is stored may also go to this reader, which has waited or comes now. */
   admits(request: RequestHead): boolean;
   /** The head for one reader. */
@@ -73,45 +74,6 @@ export interface FillPlan {
   abandon(reason: "too_large" | "over_budget"): void;
   /** Nobody can join any more. */
   close(): void;
-}
-
-export interface FillLimits {
-  /** Content of one response that is kept for storing. */
-  readonly objectBytesMax: number;
-  /**
-   * What several readers of a response that is not stored may be apart; then the slowest sets the
-   * pace.
-   */
-  readonly windowBytesMax: number;
-  /** Content that is read and dropped so that its connection can be used again. */
-  readonly drainBytesMax: number;
-}
-
-/** 256 KiB are four reads of a socket; 64 KiB cost less than a new connection. */
-export const FILL_LIMITS: FillLimits = {
-  objectBytesMax: 8 * 1024 * 1024,
-  windowBytesMax: 256 * 1024,
-  drainBytesMax: 64 * 1024,
-};
-
-/** Bytes that all fills together keep for storing. */
-export class FillBudget {
-  readonly bytesMax: number;
-  usedBytes = 0;
-
-  constructor(bytesMax: number) {
-    this.bytesMax = bytesMax;
-  }
-
-  take(bytes: number): boolean {
-    if (this.usedBytes + bytes > this.bytesMax) return false;
-    this.usedBytes += bytes;
-    return true;
-  }
-
-  release(bytes: number): void {
-    this.usedBytes -= bytes;
-  }
 }
 
 type FillState = "waiting" | "storing" | "passing" | "draining" | "ended";
@@ -221,7 +183,7 @@ export class Fill {
 
   onError(error: GatewayError): void {
     if (this.#state === "ended") return;
-    const answerFor = this.#state === "waiting" ? this.#plan.standIn() : undefined;
+    const answerFor = this.#state === "waiting" ? this.#plan.standIn(error) : undefined;
     this.#state = "ended";
     this.#trailers = [];
     this.#plan.close();

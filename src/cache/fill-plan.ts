@@ -3,6 +3,7 @@
 // for one fill.
 
 import { formatHttpDate } from "../http/date.ts";
+import { FAILURES, type GatewayError } from "../http/errors.ts";
 import { fieldValues, getField, hasField, withoutHopByHop } from "../http/fields.ts";
 import type { RequestHead, ResponseHead } from "../http/message.ts";
 import { type Answer, answerFrom } from "./answer.ts";
@@ -14,7 +15,7 @@ import type { CacheKey } from "./key.ts";
 import { requestDirectives, responseDirectives } from "./policy/directives.ts";
 import { metadataOf } from "./policy/freshness.ts";
 import { isSafe } from "./policy/invalidation.ts";
-import { isOriginFailure, mayStandIn } from "./policy/reuse.ts";
+import { isOriginFailure, standInRule } from "./policy/reuse.ts";
 import type { RuleName } from "./policy/rules.ts";
 import { mayStore, type StoreDecision, storedFields } from "./policy/storing.ts";
 import { headAgrees, isAboutStored, updatedFields } from "./policy/validation.ts";
@@ -62,7 +63,7 @@ export class CachePlan implements FillPlan {
         return this.#validated(stored, head, nowMs);
       }
       if (isOriginFailure(head.status)) {
-        const answerFor = this.#standInAt(nowMs, head.status);
+        const answerFor = this.#standInAt(nowMs, head.status, 0);
         if (answerFor !== undefined) return { kind: "answer", answerFor };
       }
     }
@@ -81,8 +82,10 @@ export class CachePlan implements FillPlan {
     this.#isInvalid = true;
   }
 
-  standIn(): ((reader: FillReader) => Answer) | undefined {
-    return this.#standInAt(this.#state.clock.nowMs(), 0);
+  standIn(error: GatewayError): ((reader: FillReader) => Answer) | undefined {
+    const isOrigins = FAILURES[error.code].source === "upstream";
+    const disconnectedSeconds = isOrigins ? this.#state.options.disconnectedStaleSeconds : 0;
+    return this.#standInAt(this.#state.clock.nowMs(), 0, disconnectedSeconds);
   }
 
   admits(request: RequestHead): boolean {
@@ -240,10 +243,16 @@ export class CachePlan implements FillPlan {
     }
   }
 
-  #standInAt(nowMs: number, originStatus: number): ((reader: FillReader) => Answer) | undefined {
+  #standInAt(
+    nowMs: number,
+    originStatus: number,
+    disconnectedSeconds: number,
+  ): ((reader: FillReader) => Answer) | undefined {
     const { stored, request } = this.#forward;
     if (stored === null || request.method !== "GET") return undefined;
-    if (!mayStandIn(stored.metadata, requestDirectives(request.fields), nowMs)) return undefined;
+    const directives = requestDirectives(request.fields);
+    const rule = standInRule(stored.metadata, directives, nowMs, disconnectedSeconds);
+    if (rule === undefined) return undefined;
     return (reader) => {
       this.#state.stats.stale++;
       const status = forwardStatus(this.#state.cacheName, {
@@ -252,7 +261,7 @@ export class CachePlan implements FillPlan {
         stored: false,
         collapsed: reader.request !== request,
         ttlSeconds: stored.ttlSeconds(nowMs),
-        detail: "stale_if_error",
+        detail: rule,
       });
       return answerFrom(stored, reader.request, status, nowMs);
     };

@@ -1,4 +1,5 @@
-// Responses made from a stored one: 200, 304, 206, 416 (RFC 9111 section 4, RFC 9110 sections 13 to 15).
+// Responses made from a stored one: 200, 304, 206, 416 (RFC 9111 section 4, RFC 9110 sections 13 to
+// 15).
 
 import { describe, expect, test } from "vitest";
 import { answerFrom, preconditionOf } from "../../src/cache/answer.ts";

@@ -2,6 +2,7 @@
 // (RFC 9111 sections 4 and 5, RFC 9211, RFC 5861).
 
 import { beforeEach, describe, expect, test } from "vitest";
+import { GatewayError } from "../../src/http/errors.ts";
 import { CacheHarness } from "../support/cache-harness.ts";
 import { DATE } from "../support/stored.ts";
 
@@ -288,6 +289,30 @@ describe("RFC 5861 stale responses", () => {
     expect(reader.cacheStatus).toBe(status);
   });
 
+  test("RFC 9111 4.2.4 an origin that cannot be reached is stood in for a while", () => {
+    harness.store("/", FRESH, "content");
+    harness.clock.advance(60_000 + 599_000);
+    const reader = harness.get("/");
+    harness.call().fail();
+    expect(reader.seen).toBe("200:content");
+    expect(reader.cacheStatus).toContain("detail=disconnected");
+    const answered = harness.get("/");
+    harness.call().respond(503, [], "sorry");
+    expect(answered.seen).toBe("503:sorry");
+    harness.clock.advance(1000);
+    const late = harness.get("/");
+    harness.call().fail();
+    expect(late.seen).toBe("failed");
+  });
+
+  test("a failure that is not the origin server's own is not stood in for", () => {
+    harness.store("/", FRESH, "content");
+    harness.clock.advance(60_000);
+    const reader = harness.get("/");
+    harness.call().fill.onError(new GatewayError("client_closed", "gone"));
+    expect(reader.seen).toBe("failed");
+  });
+
   test("past its window the failure shows", () => {
     harness.store("/", sie, "content");
     harness.clock.advance(70_000);
@@ -317,64 +342,5 @@ describe("RFC 9111 4.1 Vary", () => {
     expect(harness.get("/", "Accept-Language", "de").seen).toBe("200:deutsch");
     expect(harness.get("/", "Accept-Language", "EN").seen).toBe("200:english");
     expect(harness.cache.store.count).toBe(1);
-  });
-});
-
-describe("RFC 9111 4.4 invalidation and purges", () => {
-  test("an unsafe request that succeeds ends what is stored, all variants", () => {
-    harness.store("/", [...FRESH, "Vary", "Foo"], "1", ["Foo", "1"]);
-    harness.store("/", [...FRESH, "Vary", "Foo"], "2", ["Foo", "2"]);
-    harness.store("/other", FRESH, "other");
-    harness.request("PUT", "/");
-    harness.call().respond(204, ["Location", "/other"]);
-    expect(harness.cache.store.count).toBe(0);
-    expect(harness.cache.stats.invalidated).toBe(3);
-  });
-
-  test("one that fails does not", () => {
-    harness.store("/", FRESH, "1");
-    harness.request("PUT", "/");
-    harness.call().respond(500, []);
-    expect(harness.cache.store.count).toBe(1);
-  });
-
-  test.each<[string, (h: CacheHarness) => void]>([
-    [
-      "an unsafe request",
-      (h) => {
-        h.request("POST", "/");
-        h.calls.splice(1, 1)[0]?.respond(200, []);
-      },
-    ],
-    ["a purge", (h) => h.cache.purgeUri("http://a.test/")],
-    ["a purge of everything", (h) => h.cache.purgeAll()],
-  ])("what was on its way before %s is not stored", (_name, invalidate) => {
-    const reader = harness.get("/");
-    invalidate(harness);
-    const late = harness.get("/");
-    expect(harness.calls).toHaveLength(2);
-    const [old, anew] = [harness.call(), harness.call()];
-    anew.respond(200, FRESH, "new");
-    old.respond(200, FRESH, "old");
-    expect([reader.seen, late.seen]).toEqual(["200:old", "200:new"]);
-    expect(harness.get("/").seen).toBe("200:new");
-  });
-
-  test("a validation that was on its way before a purge does not bring the response back", () => {
-    harness.store("/", TAGGED, "old");
-    harness.clock.advance(60_000);
-    const reader = harness.get("/");
-    harness.cache.purgeUri("http://a.test/");
-    harness.call().respond(304, []);
-    expect(reader.seen).toBe("200:old");
-    expect(harness.cache.store.count).toBe(0);
-  });
-
-  test("a purge says how many stored responses it removed", () => {
-    harness.store("/", [...FRESH, "Vary", "Foo"], "1", ["Foo", "1"]);
-    harness.store("/", [...FRESH, "Vary", "Foo"], "2", ["Foo", "2"]);
-    expect(harness.cache.purgeUri("http://A.test:80/")).toBe(2);
-    expect(harness.cache.purgeUri("http://a.test/")).toBe(0);
-    expect(harness.cache.purgeUri("nonsense")).toBe(0);
   });
 });

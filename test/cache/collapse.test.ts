@@ -2,7 +2,8 @@
 // 4).
 
 import { describe, expect, test } from "vitest";
-import { Fill, FillBudget, type FillLimits } from "../../src/cache/collapse.ts";
+import { Fill } from "../../src/cache/collapse.ts";
+import { FillBudget, type FillLimits } from "../../src/cache/fill-limits.ts";
 import { GatewayError } from "../../src/http/errors.ts";
 import { FakePlan } from "../support/fill-plan.ts";
 import { get, RecordingReader, RecordingSource, settled } from "../support/fill-reader.ts";

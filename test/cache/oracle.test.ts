@@ -101,8 +101,8 @@ test("storing and reuse agree with the oracle", () => {
       }
       expect(decision.store).toBe(oracle.storable());
       if (!decision.store) return;
-      // The oracle never uses what must-revalidate marks, not even fresh (section 5.2.2.2), and lets
-      // max-stale override these, which sections 5.2.2.4 and 5.2.2.10 forbid.
+      // The oracle never uses what must-revalidate marks, not even fresh (section 5.2.2.2), and
+      // lets max-stale override these, which sections 5.2.2.4 and 5.2.2.10 forbid.
       const says = (pattern: RegExp) => one.responseDirectives.some((text) => pattern.test(text));
       const wantsStale = one.laterDirectives.some((text) => text.startsWith("max-stale"));
       fc.pre(!says(/^must-revalidate/) && !(wantsStale && says(/^(?:s-maxage|no-cache)/)));

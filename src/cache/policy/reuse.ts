@@ -34,16 +34,24 @@ export function reuse(metadata: StoredMetadata, request: RequestDirectives, nowM
   return VALIDATE_STALE;
 }
 
-/** The origin server failed: may the stored response stand in (RFC 5861 section 4)? */
-export function mayStandIn(
+/**
+ * The origin server failed: the rule by which the stored response stands in, undefined where it may
+ * not. `disconnectedSeconds` is how long past its lifetime it may when the origin server cannot be
+ * reached at all (RFC 9111 section 4.2.4); 0 for an error that it answered itself.
+ */
+export function standInRule(
   metadata: StoredMetadata,
   request: RequestDirectives,
   nowMs: number,
-): boolean {
-  if (request.noCache || metadata.noCache) return false;
+  disconnectedSeconds: number,
+): "stale_if_error" | "disconnected" | undefined {
+  if (request.noCache || metadata.noCache) return undefined;
   const ageMs = Math.max(0, nowMs - metadata.bornMs);
-  if (request.maxAge !== undefined && ageMs > request.maxAge * 1000) return false;
-  return ageMs < (metadata.lifetimeSeconds + metadata.staleIfErrorSeconds) * 1000;
+  if (request.maxAge !== undefined && ageMs > request.maxAge * 1000) return undefined;
+  const staleForMs = ageMs - metadata.lifetimeSeconds * 1000;
+  if (staleForMs < metadata.staleIfErrorSeconds * 1000) return "stale_if_error";
+  if (metadata.mustRevalidate) return undefined;
+  return staleForMs < disconnectedSeconds * 1000 ? "disconnected" : undefined;
 }
 
 /** Responses that count as a failure of the origin server (RFC 5861 section 4). */

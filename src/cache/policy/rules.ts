@@ -79,6 +79,10 @@ export const RULES = {
   },
   stale_while_revalidate: { section: "RFC 5861 3", text: "stale, used while it is validated" },
   stale_if_error: { section: "RFC 5861 4", text: "stale, used because the origin server failed" },
+  disconnected: {
+    section: "RFC 9111 4.2.4",
+    text: "stale, used because the origin server cannot be reached",
+  },
   stale: { section: "RFC 9111 4.2.4", text: "stale: validated before use" },
   range: { section: "RFC 9111 3.3", text: "a range of a response that is not stored" },
   precondition: {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { requestDirectives, responseDirectives } from "../../../src/cache/policy/directives.ts";
 import { FRESHNESS_DEFAULTS, metadataOf } from "../../../src/cache/policy/freshness.ts";
-import { isOriginFailure, mayStandIn, reuse } from "../../../src/cache/policy/reuse.ts";
+import { isOriginFailure, reuse, standInRule } from "../../../src/cache/policy/reuse.ts";
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 
@@ -85,18 +85,56 @@ describe("RFC 9111 4 reuse", () => {
   });
 });
 
-describe("RFC 5861 4 stale-if-error", () => {
-  test.each<[string, string, string, number, boolean]>([
-    ["within its window", "max-age=60, stale-if-error=10", "", 69, true],
-    ["past it", "max-age=60, stale-if-error=10", "", 70, false],
-    ["without the directive", "max-age=60", "", 61, false],
-    ["must-revalidate", "max-age=60, must-revalidate, stale-if-error=10", "", 61, false],
-    ["no-cache of the response", "no-cache, stale-if-error=10", "", 5, false],
-    ["no-cache of the request", "max-age=60, stale-if-error=10", "no-cache", 61, false],
-    ["too old for the request", "max-age=60, stale-if-error=10", "max-age=5", 61, false],
-  ])("%s", (_name, response, request, age, expected) => {
+describe("RFC 5861 4 stale-if-error, RFC 9111 4.2.4 disconnected", () => {
+  const disconnectedSeconds = 5;
+
+  test.each<[string, string, string, number, string | undefined, string | undefined]>([
+    ["in its window", "max-age=60, stale-if-error=10", "", 69, "stale_if_error", "stale_if_error"],
+    ["past it", "max-age=60, stale-if-error=10", "", 70, undefined, undefined],
+    ["without the directive", "max-age=60", "", 64, undefined, "disconnected"],
+    ["too old", "max-age=60", "", 65, undefined, undefined],
+    ["must-revalidate", "max-age=60, must-revalidate", "", 61, undefined, undefined],
+    ["proxy-revalidate", "max-age=60, proxy-revalidate", "", 61, undefined, undefined],
+    ["s-maxage", "s-maxage=60", "", 61, undefined, undefined],
+    [
+      "s-maxage beside stale-if-error",
+      "s-maxage=60, stale-if-error=9",
+      "",
+      61,
+      "stale_if_error",
+      "stale_if_error",
+    ],
+    [
+      "must-revalidate wins",
+      "max-age=60, must-revalidate, stale-if-error=10",
+      "",
+      61,
+      undefined,
+      undefined,
+    ],
+    ["no-cache of the response", "no-cache, stale-if-error=10", "", 5, undefined, undefined],
+    [
+      "no-cache of the request",
+      "max-age=60, stale-if-error=10",
+      "no-cache",
+      61,
+      undefined,
+      undefined,
+    ],
+    [
+      "too old for the request",
+      "max-age=60, stale-if-error=10",
+      "max-age=5",
+      61,
+      undefined,
+      undefined,
+    ],
+  ])("%s", (_name, response, request, age, onError, disconnected) => {
     const directives = requestDirectives(request === "" ? [] : ["Cache-Control", request]);
-    expect(mayStandIn(stored(response), directives, NOW_MS + age * 1000)).toBe(expected);
+    const metadata = stored(response);
+    const nowMs = NOW_MS + age * 1000;
+    expect(standInRule(metadata, directives, nowMs, 0)).toBe(onError);
+    expect(standInRule(metadata, directives, nowMs, disconnectedSeconds)).toBe(disconnected);
   });
 
   test("errors are 500, 502, 503 and 504", () => {
