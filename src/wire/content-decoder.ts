@@ -102,12 +102,10 @@ export class ChunkedDecoder implements ContentDecoder {
     const status = core.decodeChunked(this.#state, input, this.#stage.available);
     const words = core.words;
     const base = this.#state >>> 2;
-    const spans = words[base + CHUNKED_SPAN_COUNT] ?? 0;
-    for (let index = 0; index < spans; index++) {
-      const start = offset + (words[base + CHUNKED_SPANS + index * 2] ?? 0);
-      const length = words[base + CHUNKED_SPANS + index * 2 + 1] ?? 0;
-      this.#received += length;
-      content.accept(chunk.subarray(start, start + length));
+    const part = joinSpans(words, base, chunk, offset);
+    if (part !== null) {
+      this.#received += part.length;
+      content.accept(part);
     }
     const consumed = words[base + CHUNKED_CONSUMED] ?? 0;
     if (status === STATUS_ERROR) {
@@ -125,6 +123,21 @@ export class ChunkedDecoder implements ContentDecoder {
     if (this.#state !== 0) this.#stage.decoders.release(this.#state);
     this.#state = 0;
   }
+}
+
+/**
+ * The content that the state at word index `base` found in `chunk` from `offset` on; null where
+ * there is none. Several chunks become one buffer: a client that sends a byte a chunk must not cost
+ * an object for each, nor keep all its framing in memory.
+ */
+function joinSpans(words: Uint32Array, base: number, chunk: Buffer, offset: number): Buffer | null {
+  const count = words[base + CHUNKED_SPAN_COUNT] ?? 0;
+  const parts: Buffer[] = [];
+  for (let at = base + CHUNKED_SPANS; at < base + CHUNKED_SPANS + count * 2; at += 2) {
+    const start = offset + (words[at] ?? 0);
+    parts.push(chunk.subarray(start, start + (words[at + 1] ?? 0)));
+  }
+  return parts.length > 1 ? Buffer.concat(parts) : (parts[0] ?? null);
 }
 
 export function contentTooLarge(bytesMax: number): MessageError {

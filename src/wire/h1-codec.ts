@@ -8,8 +8,6 @@ import {
   FIELD_VALUE_LENGTH,
   FIELD_VALUE_START,
   FIELD_WORDS,
-  RECORD_CONTENT_LENGTH_HIGH,
-  RECORD_CONTENT_LENGTH_LOW,
   RECORD_FIELD_COUNT,
   RECORD_FIELDS,
   RECORD_HEAD_LENGTH,
@@ -59,12 +57,6 @@ export function decodeRequestHead(
     version: word(words, base + RECORD_VERSION_MINOR) === 0 ? "1.0" : "1.1",
     fields,
   };
-}
-
-/** Content-Length of the head at word index `base`; 0 where the framing is another. */
-export function declaredLength(words: Uint32Array, base: number): number {
-  const high = word(words, base + RECORD_CONTENT_LENGTH_HIGH);
-  return high * 0x1_0000_0000 + word(words, base + RECORD_CONTENT_LENGTH_LOW);
 }
 
 function decodeFields(words: Uint32Array, base: number, text: string): string[] {

@@ -44,6 +44,8 @@ export interface ExchangeConnection {
  * handed over.
  */
 const COPY_BYTES_MAX = 16_384;
+/** Leading zeros of a chunk size: with the size itself still far from the 16 digits some take. */
+const ZEROS_MAX = 6;
 
 export class H1Exchange implements Exchange {
   readonly request: RequestHead;
@@ -73,6 +75,10 @@ export class H1Exchange implements Exchange {
   #framing: Framing = "none";
   #length = -1;
   #persist = false;
+  /** A 100 (Continue) was sent. */
+  #continued = false;
+  /** Probes sent since the last chunk. */
+  #probes = 0;
   /**
    * A rendered head that waits for the first content bytes of this turn, so that both leave in one
    * write.
@@ -104,10 +110,16 @@ export class H1Exchange implements Exchange {
     return this.#framing;
   }
 
+  /** The client holds its content back until it is told to continue. */
+  get holdsContent(): boolean {
+    return this.expectsContinue && !this.#continued;
+  }
+
   inform(head: ResponseHead): void {
     // RFC 9110 section 15.2: no 1xx to an HTTP/1.0 client. 101 would hand the connection over.
     if (this.ended || this.responded || this.request.version === "1.0" || head.status === 101)
       return;
+    if (head.status === 100) this.#continued = true;
     this.#connection.socket.write(renderInterimHead(head), "latin1");
   }
 
@@ -157,6 +169,7 @@ export class H1Exchange implements Exchange {
   }
 
   #writeChunk(head: string, chunk: Uint8Array): boolean {
+    this.#probes = 0;
     return this.#send(`${head}${chunk.length.toString(16)}\r\n`, chunk, "\r\n");
   }
 
@@ -218,6 +231,7 @@ export class H1Exchange implements Exchange {
    */
   refuse(error: GatewayError): void {
     const abort = this.onAbort;
+    this.onAbort = null;
     this.fail(error);
     abort?.();
   }
@@ -233,9 +247,9 @@ export class H1Exchange implements Exchange {
     if (!this.responded) {
       this.#connection.socket.write("HTTP/1.1 100 Continue\r\n\r\n", "latin1");
     } else if (this.#framing === "chunked") {
-      // RFC 9112 section 7.1: a chunk size may have leading zeros; this is the first digit of the
-      // next one.
-      this.#connection.socket.write("0", "latin1");
+      // RFC 9112 section 7.1: a chunk size may have leading zeros; these are the first digits of
+      // the next one. Readers bound their number.
+      if (this.#probes++ < ZEROS_MAX) this.#connection.socket.write("0", "latin1");
     } else {
       return false;
     }

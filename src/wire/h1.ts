@@ -3,22 +3,13 @@
 // 2, 6 and 9). Knows no caches.
 
 import type { Socket } from "node:net";
-import {
-  FLAG_EXPECT_CONTINUE,
-  FLAG_EXPECT_UNKNOWN,
-  FLAG_KEEP_ALIVE,
-  FRAMING_CHUNKED,
-  FRAMING_NONE,
-  RECORD_FLAGS,
-  RECORD_FRAMING,
-  RECORD_VERSION_MINOR,
-  STATUS_COMPLETE,
-  STATUS_ERROR,
-} from "../../assembly/layout.ts";
+import { STATUS_COMPLETE, STATUS_ERROR } from "../../assembly/layout.ts";
 import { GatewayError } from "../http/errors.ts";
+import { AheadInput } from "./ahead.ts";
 import { contentTooLarge, type MessageError } from "./content-decoder.ts";
-import { declaredLength, decodeRequestHead } from "./h1-codec.ts";
-import { type ExchangeConnection, type ExchangeFate, H1Exchange } from "./h1-exchange.ts";
+import { openExchange } from "./exchange-opening.ts";
+import { declaredLength, expectsUnknown, isPlain, keepsAlive } from "./h1-head.ts";
+import type { ExchangeConnection, ExchangeFate, H1Exchange } from "./h1-exchange.ts";
 import { probeHalfClosed } from "./half-close.ts";
 import {
   CLOSED,
@@ -34,12 +25,17 @@ import { IncomingContent } from "./incoming-content.ts";
 import type { PoolWaiter } from "./input-stage.ts";
 import { PeerAddress } from "./peer-address.ts";
 import type { ContentSource } from "./request-content.ts";
-import { sendRefusal } from "./refusal.ts";
+import {
+  CONTENT_TIMEOUT,
+  HEAD_TIMEOUT,
+  INCOMPLETE_HEAD,
+  refusal,
+  sendRefusal,
+  UNKNOWN_EXPECTATION,
+} from "./refusal.ts";
 import { SendWatch, writeParts } from "./sending.ts";
 import type { WireContext } from "./wire-context.ts";
 
-/** Bytes of requests behind the current one that are kept before the socket is paused. */
-const AHEAD_BYTES_MAX = 65_536;
 /** What a client may still send behind a response that closes the connection. */
 const LINGER_BYTES_MAX = 1_048_576;
 
@@ -51,12 +47,9 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
   readonly #sendWatch: SendWatch;
   #state = READING_HEAD;
   /** Received bytes that wait for their turn. */
-  #ahead: Buffer | null = null;
+  #ahead: AheadInput | null = null;
   #exchange: H1Exchange | null = null;
-  /**
-   * The exchange waits for the content that came with its head, so that a bad request reaches
-   * nobody.
-   */
+  /** The exchange waits for content that came with its head: a bad request reaches nobody. */
   #unopened = false;
   /** What is still to come of the exchange's content. */
   #content: IncomingContent | null = null;
@@ -81,13 +74,12 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     socket.on("end", () => this.#receiveEnd());
     socket.on("drain", () => this.#drained());
     socket.on("timeout", () => socket.resetAndDestroy());
-    // "close" follows and ends what is under way; without a listener the error would end the
-    // process.
+    // "close" follows and ends what is under way.
     socket.on("error", () => socket.destroy());
     socket.on("close", () => this.#closed());
   }
 
-  /** Waits for a request; nothing of the next one has arrived. */
+  /** Nothing of the next request has arrived. */
   get idle(): boolean {
     return this.#state === READING_HEAD && !this.#head.begun;
   }
@@ -96,12 +88,10 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     return this.#context.date();
   }
 
-  // ── Bytes in ────────────────────────────────────────────────────────────────────────────────────────────────
-
   #receive(chunk: Buffer): void {
     if (this.#state === LINGERING || this.#state === CLOSED) this.#drop(chunk.length);
     else if (this.#ahead === null) this.#run(chunk);
-    else this.#keepAhead(Buffer.concat([this.#ahead, chunk]));
+    else this.#keepAhead(chunk);
   }
 
   /** Works through received bytes until they are used up or have to wait. */
@@ -123,9 +113,10 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     }
   }
 
-  #keepAhead(bytes: Buffer): void {
-    this.#ahead = bytes;
-    if (bytes.length >= AHEAD_BYTES_MAX) this.socket.pause();
+  #keepAhead(chunk: Buffer): void {
+    if (this.#ahead === null) this.#ahead = new AheadInput(chunk);
+    else this.#ahead.add(chunk);
+    if (this.#ahead.full) this.socket.pause();
   }
 
   /** Goes on with the bytes that waited. */
@@ -135,9 +126,9 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     const ahead = this.#ahead;
     if (ahead !== null) {
       this.#ahead = null;
-      this.#run(ahead);
+      this.#run(ahead.joined());
     }
-    if (this.#peerEnded && this.#state === READING_HEAD && this.#ahead === null) this.#linger();
+    if (this.#peerEnded) this.#inputEnded();
   }
 
   #receiveHead(chunk: Buffer, offset: number): number {
@@ -151,12 +142,15 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
       return chunk.length;
     } else {
       if (!begun) this.#deadlineMs = this.#startedMs + this.#context.limits.headTimeoutMs;
-      if (status === STATUS_NO_SLAB) {
-        this.#state = WAITING_FOR_PLACE;
-        this.socket.pause();
-      }
+      if (status === STATUS_NO_SLAB) this.#awaitPlace();
     }
     return this.#head.next;
+  }
+
+  #awaitPlace(): void {
+    this.#state = WAITING_FOR_PLACE;
+    this.#deadlineMs = this.#startedMs + this.#context.limits.headTimeoutMs;
+    this.socket.pause();
   }
 
   placeFree(): void {
@@ -165,34 +159,27 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     this.#resumeInput();
   }
 
-  // ── One request ─────────────────────────────────────────────────────────────────────────────────────────────
-
   /** A whole head is at `record`. */
   #begin(record: number, input: number): void {
-    const { handler, secure, stage } = this.#context;
-    const words = stage.core.words;
+    const { handler, secure, stage, limits } = this.#context;
+    const { words } = stage.core;
     const base = record >>> 2;
-    const flags = words[base + RECORD_FLAGS] ?? 0;
-    const framing = words[base + RECORD_FRAMING] ?? 0;
     this.#requests++;
-    this.#keepAlive = (flags & FLAG_KEEP_ALIVE) !== 0;
-    const isPlain = framing === FRAMING_NONE && flags === FLAG_KEEP_ALIVE;
-    if (isPlain && words[base + RECORD_VERSION_MINOR] === 1 && this.canPersist()) {
+    this.#keepAlive = keepsAlive(words, base);
+    if (isPlain(words, base) && this.canPersist()) {
       const response = handler.hit(record, input, secure, this.client);
       if (response !== null) {
         this.#sendHit(response);
         return;
       }
     }
-    if ((flags & FLAG_EXPECT_UNKNOWN) !== 0) {
-      this.#refuse({ status: 417, error: "expectation", detail: "only 100-continue is known" });
+    if (expectsUnknown(words, base)) {
+      this.#refuse(UNKNOWN_EXPECTATION);
       return;
     }
     const length = declaredLength(words, base);
-    this.#open(record, input, framing === FRAMING_CHUNKED ? -1 : length);
-    if (length > this.#context.limits.contentBytesMax) {
-      this.#refuse(contentTooLarge(this.#context.limits.contentBytesMax));
-    }
+    this.#open(record, input, length);
+    if (length > limits.contentBytesMax) this.#refuse(contentTooLarge(limits.contentBytesMax));
   }
 
   #sendHit(response: Uint8Array): void {
@@ -206,21 +193,14 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
 
   /** Makes the exchange. `length`: of the content, -1 when it is chunked. */
   #open(record: number, input: number, length: number): void {
-    const { handler, stage, secure, limits } = this.#context;
-    const scheme = secure === 1 ? "https" : "http";
-    const request = decodeRequestHead(stage.core, stage.memory, record, input, scheme);
-    const flags = stage.core.words[(record >>> 2) + RECORD_FLAGS] ?? 0;
+    const { stage, limits } = this.#context;
+    const startedMs = this.#startedMs;
     this.#state = EXCHANGING;
     if (length !== 0) {
-      const about = { stage, limits, nowMs: this.#startedMs };
-      this.#content = new IncomingContent(length, this, about);
+      this.#content = new IncomingContent(length, this, { stage, limits, nowMs: startedMs });
     }
-    this.#exchange = new H1Exchange(this, request, this.#content?.stream ?? null, {
-      bodyLength: length,
-      id: handler.newId(),
-      expectsContinue: (flags & FLAG_EXPECT_CONTINUE) !== 0 && length !== 0,
-      startedMs: this.#startedMs,
-    });
+    const about = { content: this.#content, length, startedMs };
+    this.#exchange = openExchange(this, this.#context, { record, input }, about);
     this.#unopened = true;
   }
 
@@ -231,9 +211,14 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
 
   #receiveContent(content: IncomingContent, chunk: Buffer, offset: number): number {
     const next = content.receive(chunk, offset, this.#startedMs);
+    if (this.#state === DRAINING && (content.waiting || content.error !== null)) {
+      // The request has its response: no place is worth waiting for, and a second one would be read
+      // as the answer to the next request.
+      this.#linger();
+      return chunk.length;
+    }
     if (content.waiting) {
-      this.#state = WAITING_FOR_PLACE;
-      this.socket.pause();
+      this.#awaitPlace();
       return next;
     }
     if (content.error !== null) {
@@ -261,15 +246,13 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     this.#content = null;
   }
 
-  /**
-   * Answers a bad message with `error` and lets the connection go: what follows cannot be trusted.
-   */
+  /** Answers a bad message and lets the connection go: what follows cannot be trusted. */
   #refuse(error: MessageError): void {
-    const failure = new GatewayError("invalid_request", error.detail, { status: error.status });
-    const content = this.#content;
+    const failure = refusal(error);
     const handedOver = this.#unopened ? null : this.#exchange;
     this.#keepAlive = false;
     this.#unopened = false;
+    this.#content?.breakOff(failure);
     if (handedOver !== null) {
       handedOver.refuse(failure);
     } else {
@@ -277,16 +260,12 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
       sendRefusal(this, this.#context, error, this.#startedMs);
       this.#linger();
     }
-    content?.breakOff(failure);
   }
-
-  // ── Ends ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   canPersist(): boolean {
     const { draining, limits } = this.#context;
+    if (!this.#keepAlive || draining) return false;
     return (
-      this.#keepAlive &&
-      !draining &&
       this.#requests < limits.requestsPerConnectionMax &&
       (this.#content === null ||
         (this.#exchange?.expectsContinue !== true &&
@@ -315,10 +294,7 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     this.#resumeInput();
   }
 
-  /**
-   * Nobody wants the rest of the content: it is read and dropped so that the connection can
-   * persist.
-   */
+  /** Nobody wants the rest of the content: it is dropped so that the connection can persist. */
   #drain(): void {
     this.#state = DRAINING;
     this.#droppable = this.#context.limits.drainBytesMax;
@@ -327,13 +303,12 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     this.#resumeInput();
   }
 
-  /**
-   * Ends our side and reads on for a while: a reset would destroy what the client has not read yet.
-   */
+  /** Ends our side and reads on for a while: a reset would destroy what is still to be read. */
   #linger(): void {
     if (this.#state === LINGERING || this.#state === CLOSED) return;
     this.#state = LINGERING;
     this.#head.release();
+    this.#content?.abandon();
     this.#releaseContent();
     this.#ahead = null;
     this.#droppable = LINGER_BYTES_MAX;
@@ -351,8 +326,13 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
 
   #receiveEnd(): void {
     this.#peerEnded = true;
+    if (this.#state !== WAITING_FOR_PLACE) this.#inputEnded();
+  }
+
+  /** All that the client sent has been worked on, but for requests behind the current one. */
+  #inputEnded(): void {
     if (this.#state === READING_HEAD && this.#head.begun) {
-      this.#refuse({ status: 400, error: "incomplete_head", detail: "the head broke off" });
+      this.#refuse(INCOMPLETE_HEAD);
     } else if (this.#state === READING_HEAD || this.#state === DRAINING) {
       this.#linger();
     } else if (this.#content !== null) {
@@ -393,27 +373,28 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     if (this.idle) this.#linger();
   }
 
-  // ── Deadlines ───────────────────────────────────────────────────────────────────────────────────────────────
-
   /** Called by the listener every now and then. */
   sweep(nowMs: number): void {
     this.#sendWatch.sweep();
+    const ends = this.#context.draining && this.idle;
     if (this.#state === EXCHANGING) this.#watchContent(nowMs);
-    if (nowMs < this.#deadlineMs || this.#state === EXCHANGING) return;
-    if (this.#state === READING_HEAD && !this.#head.begun) {
-      this.#linger();
-    } else if (this.#state === READING_HEAD || this.#state === WAITING_FOR_PLACE) {
-      this.#refuse({ status: 408, error: "head_timeout", detail: "the head took too long" });
-    } else if (this.#state === LINGERING || this.#state === DRAINING) {
-      this.socket.destroy();
-    }
+    else if (ends || nowMs >= this.#deadlineMs) this.#expire(nowMs);
+  }
+
+  #expire(nowMs: number): void {
+    if (this.#state === DRAINING || this.idle) this.#linger();
+    else if (this.#state <= WAITING_FOR_PLACE) this.#refuse(HEAD_TIMEOUT);
+    else if (this.#state !== LINGERING) return;
+    // A client that reads slowly still gets its response; one that does not read is reset.
+    else if (this.socket.writableLength === 0) this.socket.destroy();
+    else this.#deadlineMs = nowMs + this.#context.limits.lingerMs;
   }
 
   #watchContent(nowMs: number): void {
-    if (this.#content === null) return;
-    if (this.socket.isPaused()) this.#content.excuse(nowMs);
-    else if (this.#content.expired(nowMs)) {
-      this.#refuse({ status: 408, error: "content_timeout", detail: "the content is too slow" });
-    }
+    const content = this.#content;
+    if (content === null) return;
+    const held = this.#exchange?.holdsContent === true && !content.begun;
+    if (held || this.socket.isPaused()) content.excuse(nowMs);
+    else if (content.expired(nowMs)) this.#refuse(CONTENT_TIMEOUT);
   }
 }

@@ -7,9 +7,16 @@ import type { H1Exchange } from "./h1-exchange.ts";
 
 /** How long a half-closed client's connection is silent before it is asked. */
 const PROBE_AFTER_MS = 40;
+/** A client that goes on waiting is asked less and less often. */
+const PROBE_INTERVAL_MS_MAX = 10_000;
 
 /** Asks until the exchange has ended; calls `gone` where nothing can be asked and nothing moves. */
-export function probeHalfClosed(exchange: H1Exchange, socket: Socket, gone: () => void): void {
+export function probeHalfClosed(
+  exchange: H1Exchange,
+  socket: Socket,
+  gone: () => void,
+  afterMs = PROBE_AFTER_MS,
+): void {
   const sentBytes = socket.bytesWritten;
   const timer = setTimeout(() => {
     if (exchange.ended) return;
@@ -18,6 +25,7 @@ export function probeHalfClosed(exchange: H1Exchange, socket: Socket, gone: () =
     // exchange.
     if (moving) probeHalfClosed(exchange, socket, gone);
     else if (!exchange.probe()) gone();
-  }, PROBE_AFTER_MS);
+    else probeHalfClosed(exchange, socket, gone, Math.min(afterMs * 2, PROBE_INTERVAL_MS_MAX));
+  }, afterMs);
   timer.unref();
 }

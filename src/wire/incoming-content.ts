@@ -34,6 +34,11 @@ export class IncomingContent {
     return this.#decoder.done;
   }
 
+  /** Some of it has arrived. */
+  get begun(): boolean {
+    return this.stream.received > 0;
+  }
+
   /** Nothing can be received before a pool of the core has a place; the connection is told then. */
   get waiting(): boolean {
     return this.#decoder.waiting;

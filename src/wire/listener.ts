@@ -31,6 +31,8 @@ export class Listener {
   readonly #address: ListenAddress;
   #sweeper: NodeJS.Timeout | undefined;
   #drained: (() => void) | null = null;
+  /** Connections beyond the limit that are still being told so. */
+  #turnedAway = 0;
 
   constructor(address: ListenAddress, options: ListenerOptions) {
     this.#address = address;
@@ -78,10 +80,11 @@ export class Listener {
     this.#server.close();
     for (const connection of this.#connections) connection.drainConnection();
     if (this.#connections.size > 0) {
+      const deadline = setTimeout(() => this.#resetAll(), graceMs);
       await new Promise<void>((resolve) => {
         this.#drained = resolve;
-        setTimeout(() => this.#resetAll(), graceMs).unref();
       });
+      clearTimeout(deadline);
     }
     clearInterval(this.#sweeper);
   }
@@ -92,13 +95,33 @@ export class Listener {
 
   #accept(socket: Socket): void {
     if (this.#connections.size >= this.#context.limits.connectionsMax) {
-      socket.on("error", () => socket.destroy());
-      socket.end(TOO_MANY_CONNECTIONS, () => socket.destroy());
-      this.#context.handler.connectionRefused();
+      this.#turnAway(socket);
       return;
     }
     this.#connections.add(new H1Connection(socket, this.#context));
     this.#context.handler.connections(1);
+  }
+
+  /**
+   * Reads on for a moment: closing with unread bytes would reset the connection, and the 503 with
+   * it.
+   */
+  #turnAway(socket: Socket): void {
+    this.#context.handler.connectionRefused();
+    socket.on("error", () => socket.destroy());
+    if (this.#turnedAway >= TURNED_AWAY_MAX) {
+      socket.destroy();
+      return;
+    }
+    this.#turnedAway++;
+    const timer = setTimeout(() => socket.destroy(), this.#context.limits.lingerMs);
+    timer.unref();
+    socket.on("close", () => {
+      clearTimeout(timer);
+      this.#turnedAway--;
+    });
+    socket.resume();
+    socket.end(TOO_MANY_CONNECTIONS);
   }
 
   #remove(connection: H1Connection): void {
@@ -117,6 +140,9 @@ export class Listener {
 
 /** Asked for; the kernel caps it at net.core.somaxconn. */
 const BACKLOG = 4096;
+
+/** Connections beyond the limit that are answered at a time; more are closed without a word. */
+const TURNED_AWAY_MAX = 256;
 
 const TOO_MANY_CONNECTIONS =
   "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 1\r\n" +

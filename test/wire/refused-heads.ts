@@ -11,7 +11,7 @@ export interface RefusedRow {
   readonly error: string;
 }
 
-type Row = readonly [title: string, bytes: string, error: string, status?: number];
+type Row = readonly [title: string, bytes: string, error: string, status?: number | undefined];
 
 const HOST = "Host: a\r\n";
 
