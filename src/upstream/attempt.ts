@@ -1,5 +1,6 @@
-// Owns the shapes between the gateway, a call and its attempts: what is asked of an origin, who hears the answer, and
-// what each way of asking (pooled connection, connection of its own) offers. Types only.
+// Owns the shapes between the gateway, a call and its attempts: what is asked of an origin, who
+// hears the answer, and what each way of asking (pooled connection, connection of its own) offers.
+// Types only.
 
 import type { Readable } from "node:stream";
 import type { GatewayError } from "../http/errors.ts";
@@ -9,9 +10,15 @@ export interface OriginRequest {
   readonly method: string;
   /** Absolute path and query, or "*" for OPTIONS. */
   readonly path: string;
-  /** Final field lines, Host among them, hop-by-hop fields and Transfer-Encoding gone. Content-Length may be there. */
+  /**
+   * Final field lines, Host among them, hop-by-hop fields and Transfer-Encoding gone.
+   * Content-Length may be there.
+   */
   readonly fields: FieldLines;
-  /** The content, read with backpressure; null where the request has none. It is destroyed if the origin won't have it. */
+  /**
+   * The content, read with backpressure; null where the request has none. It is destroyed if the
+   * origin won't have it.
+   */
   readonly body: Readable | null;
   /** Length of `body`; -1 sends it chunked. */
   readonly bodyLength: number;
@@ -21,14 +28,17 @@ export interface OriginRequest {
   readonly expectsContinue: boolean;
 }
 
-/** Hears the answer. Exactly one of onEnd and onError ends the call; nothing is called before `forward` returned. */
+/**
+ * Hears the answer. Exactly one of onEnd and onError ends the call; nothing is called before
+ * `forward` returned.
+ */
 export interface OriginHandler {
   /** An interim response: 1xx, never 101. */
   onInterim(head: ResponseHead): void;
   onHead(head: ResponseHead): void;
   /**
-   * False pauses the call until `resume`; what was already read from the socket may still arrive then when the origin
-   * closes. The handler owns the bytes.
+   * False pauses the call until `resume`; what was already read from the socket may still arrive
+   * then when the origin closes. The handler owns the bytes.
    */
   onData(chunk: Uint8Array): boolean;
   onEnd(trailers: FieldLines): void;
@@ -41,7 +51,9 @@ export interface OriginCall {
   /** Attempts made so far. */
   readonly attempts: number;
   resume(): void;
-  /** Frees the connection; nothing is called after it. May be called at any time, more than once. */
+  /**
+   * Frees the connection; nothing is called after it. May be called at any time, more than once.
+   */
   abort(): void;
 }
 
@@ -54,7 +66,10 @@ export interface AttemptListener {
   failed(error: GatewayError): void;
 }
 
-/** One try to get an answer from one target. It ends by `end`, `failed` or `abort`, and then says nothing more. */
+/**
+ * One try to get an answer from one target. It ends by `end`, `failed` or `abort`, and then says
+ * nothing more.
+ */
 export interface Attempt {
   /** The request went to a connection that had served another before. */
   readonly reused: boolean;
@@ -73,7 +88,10 @@ export interface Attempt {
 export interface AttemptTimeouts {
   /** Until the TCP and TLS handshakes are done. */
   readonly connectMs: number;
-  /** From the end of the request to the end of the response head; each interim response starts it again. */
+  /**
+   * From the end of the request to the end of the response head; each interim response starts it
+   * again.
+   */
   readonly headersMs: number;
   /** Without a byte of content from the origin, or without the origin taking one. */
   readonly idleMs: number;

@@ -1,5 +1,6 @@
-// Owns a cluster: a named set of origin targets, which of them may be chosen now, the retry budget, and its end.
-// Knows no HTTP messages beyond passing them to a call; knows nothing of clients and caches.
+// Owns a cluster: a named set of origin targets, which of them may be chosen now, the retry budget,
+// and its end. Knows no HTTP messages beyond passing them to a call; knows nothing of clients and
+// caches.
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
@@ -28,7 +29,10 @@ export interface ClusterConfig {
 }
 
 export interface RetryConfig {
-  /** Attempts for a request in all, the first one included. A stale connection's replacement does not count. */
+  /**
+   * Attempts for a request in all, the first one included. A stale connection's replacement does
+   * not count.
+   */
   readonly attempts: number;
   /** What is tried again, on another target. */
   readonly when: readonly RetryReason[];
@@ -46,8 +50,8 @@ export const CLUSTER_DEFAULTS: Omit<ClusterConfig, "name" | "targets"> = {
     connections: 100,
     queue: 1000,
     queueTimeoutMs: 5000,
-    // Below the 60 s to 75 s after which nginx, Apache's successors and cloud balancers close; Node's 5 s is announced
-    // in Keep-Alive, and hints win.
+    // Below the 60 s to 75 s after which nginx, Apache's successors and cloud balancers close;
+    // Node's 5 s is announced in Keep-Alive, and hints win.
     keepAliveMs: 30_000,
     // Lets a balancer in front of the origins rebalance, and DNS changes take effect.
     ageMaxMs: 600_000,
@@ -123,13 +127,16 @@ export class Cluster implements CallHost {
     return this.#targets.map((target) => target.status(nowMs));
   }
 
-  /** Takes no new calls, lets the running ones finish for `drainMs`, breaks off the rest, closes all connections. */
+  /**
+   * Takes no new calls, lets the running ones finish for `drainMs`, breaks off the rest, closes all
+   * connections.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#drain();
     return this.#closing;
   }
 
-  // ── what calls ask ───────────────────────────────────────────────────────────────────────────────────────────
+  // ── what calls ask ─────────────────────────────────────────────────────────────────────────────
 
   nextCandidate(tried: readonly Target[]): Target | null {
     if (this.#deadlines.nowMs >= this.#eligibleUntilMs) this.#updateEligible();
@@ -174,9 +181,12 @@ export class Cluster implements CallHost {
     if (this.#deadlines.count === 0) this.#onIdle?.();
   }
 
-  // ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Healthy primaries; without any, healthy backups; without those, all primaries: trying beats refusing. */
+  /**
+   * Healthy primaries; without any, healthy backups; without those, all primaries: trying beats
+   * refusing.
+   */
   #updateEligible(): void {
     const nowMs = this.#clock.monotonicMs();
     let untilMs = Number.POSITIVE_INFINITY;

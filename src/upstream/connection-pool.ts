@@ -1,5 +1,6 @@
-// Owns the connections to one target: which are idle, which is taken next, which are given up. Hot. Measured: undici's
-// own Pool looks through all its clients twice for each request, a fifth of a proxied request's time at 100 of them.
+// Owns the connections to one target: which are idle, which is taken next, which are given up. Hot.
+// Measured: undici's own Pool looks through all its clients twice for each request, a fifth of a
+// proxied request's time at 100 of them.
 
 import type { Client, Dispatcher } from "undici";
 import { Connection, type Connector } from "./connection.ts";
@@ -28,14 +29,17 @@ export class ConnectionPool {
   }
 
   /**
-   * Has a connection take the attempt: at the end of this turn, because undici's parser is one for all connections and
-   * does not bear a dispatch from within its callbacks.
+   * Has a connection take the attempt: at the end of this turn, because undici's parser is one for
+   * all connections and does not bear a dispatch from within its callbacks.
    */
   dispatch(attempt: PooledAttempt): void {
     if (this.#starting.push(attempt) === 1) process.nextTick(this.#dispatchStarting);
   }
 
-  /** Takes a connection back after a complete exchange. It may be about to close; then it leaves again by itself. */
+  /**
+   * Takes a connection back after a complete exchange. It may be about to close; then it leaves
+   * again by itself.
+   */
   giveBack(connection: Connection, nowMs: number): void {
     if (connection.socket === null) {
       this.#all.delete(connection);

@@ -1,5 +1,6 @@
-// Owns one pooled connection to a target: an undici Client that knows its socket and how often it was used, which
-// undici's Pool does not tell. Both are needed to judge a reset (stale connection or dead origin) and a stall.
+// Owns one pooled connection to a target: an undici Client that knows its socket and how often it
+// was used, which undici's Pool does not tell. Both are needed to judge a reset (stale connection
+// or dead origin) and a stall.
 
 import type { Socket } from "node:net";
 import { isIP } from "node:net";
@@ -28,7 +29,9 @@ export interface ConnectionCounts {
 /** Opens sockets to one target, TLS verified by default; timeouts are the caller's. */
 export class Connector {
   readonly secure: boolean;
-  /** What undici shall take as server name, so that it does not derive one from each request's Host. */
+  /**
+   * What undici shall take as server name, so that it does not derive one from each request's Host.
+   */
   readonly servername: string;
   readonly nowMs: () => number;
   readonly #connect: buildConnector.connector;
@@ -46,7 +49,8 @@ export class Connector {
       host: url.host,
       protocol: url.protocol,
       port: url.port,
-      // An address is no name for SNI (RFC 6066 section 3); the certificate is checked against it all the same.
+      // An address is no name for SNI (RFC 6066 section 3); the certificate is checked against it
+      // all the same.
       servername: isIP(this.servername) === 0 ? this.servername : "",
     };
     this.#connect = buildConnector({
@@ -60,8 +64,8 @@ export class Connector {
   }
 
   /**
-   * Starts to connect and calls back once, when the handshakes are done or have failed. Destroying the socket with a
-   * GatewayError before that fails the attempt with it.
+   * Starts to connect and calls back once, when the handshakes are done or have failed. Destroying
+   * the socket with a GatewayError before that fails the attempt with it.
    */
   open(callback: (error: GatewayError | null) => void): Socket {
     const counts = this.#counts;

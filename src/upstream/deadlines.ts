@@ -1,5 +1,6 @@
-// Owns when calls are looked at for timeouts: one interval for all calls of a cluster instead of a timer for each
-// request, which would cost more than the request. Knows nothing of HTTP; what a deadline means is the item's affair.
+// Owns when calls are looked at for timeouts: one interval for all calls of a cluster instead of a
+// timer for each request, which would cost more than the request. Knows nothing of HTTP; what a
+// deadline means is the item's affair.
 
 import type { Clock } from "../clock.ts";
 
@@ -7,12 +8,18 @@ import type { Clock } from "../clock.ts";
 export interface Timed {
   /** Place in the list; only Deadlines writes it. -1 when not in it. */
   timedIndex: number;
-  /** `nowMs` is a tick old: what was noted on the coarse clock since a tick began must not expire before its time. */
+  /**
+   * `nowMs` is a tick old: what was noted on the coarse clock since a tick began must not expire
+   * before its time.
+   */
   checkDeadlines(nowMs: number): void;
 }
 
 export class Deadlines<T extends Timed> {
-  /** Monotonic time of the last tick: at most `tickMs` old while an item is in the list, and free to read. */
+  /**
+   * Monotonic time of the last tick: at most `tickMs` old while an item is in the list, and free to
+   * read.
+   */
   nowMs: number;
   readonly tickMs: number;
   readonly #clock: Clock;
@@ -62,9 +69,11 @@ export class Deadlines<T extends Timed> {
 
   readonly #tick = (): void => {
     this.nowMs = this.#clock.monotonicMs();
-    // Stopping only at a tick keeps a lone client's requests from starting and clearing an interval each.
+    // Stopping only at a tick keeps a lone client's requests from starting and clearing an interval
+    // each.
     if (this.#items.length === 0) this.stop();
-    // From the end, because a check may remove its item: what takes its place has been checked already.
+    // From the end, because a check may remove its item: what takes its place has been checked
+    // already.
     for (let index = this.#items.length - 1; index >= 0; index -= 1) {
       this.#items[index]?.checkDeadlines(this.nowMs - this.tickMs);
     }

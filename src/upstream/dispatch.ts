@@ -1,5 +1,6 @@
-// Owns a call: one request on its way to one answer, over as many attempts as the rules allow (RFC 9110 section 9.2.2).
-// It picks candidates, waits in queues, retries, and ends exactly once. Knows no sockets.
+// Owns a call: one request on its way to one answer, over as many attempts as the rules allow (RFC
+// 9110 section 9.2.2). It picks candidates, waits in queues, retries, and ends exactly once. Knows
+// no sockets.
 
 import { FAILURES, GatewayError, type ReasonCode } from "../http/errors.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
@@ -61,7 +62,8 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     this.#request = request;
     this.#handler = handler;
     this.#host = host;
-    // Both libraries may destroy the content with an error, for which the wire need not have a listener.
+    // Both libraries may destroy the content with an error, for which the wire need not have a
+    // listener.
     request.body?.on("error", ignore);
   }
 
@@ -111,7 +113,7 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     }
   }
 
-  // ── what the attempt tells ───────────────────────────────────────────────────────────────────────────────────
+  // ── what the attempt tells ─────────────────────────────────────────────────────────────────────
 
   interim(head: ResponseHead): void {
     this.#handler.onInterim(head);
@@ -156,7 +158,7 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     if (this.#headPassed || !this.#retry(attempt, target, error)) this.fail(error);
   }
 
-  // ── candidates and retries ───────────────────────────────────────────────────────────────────────────────────
+  // ── candidates and retries ─────────────────────────────────────────────────────────────────────
 
   /** Starts on a candidate with a free slot or waits at one; the error if there is none. */
   #place(): GatewayError | null {
@@ -200,8 +202,8 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     if (attempt.responseBegun || !error.retryable) return false;
     const untouched = !attempt.sent;
     if (!untouched && !(this.#request.idempotent && this.#request.body === null)) return false;
-    // The keep-alive race: the origin closed an idle connection while our request was under way. It gets a fresh
-    // connection, once, outside of the budget: nothing is wrong with the origin.
+    // The keep-alive race: the origin closed an idle connection while our request was under way. It
+    // gets a fresh connection, once, outside of the budget: nothing is wrong with the origin.
     if (attempt.reused && error.code === "upstream_reset" && !this.#staleRetried) {
       this.#staleRetried = true;
       target.occupy();
@@ -212,7 +214,10 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     return reason !== undefined && this.#tryAnother(target, reason);
   }
 
-  /** Drops an answer by which the origin says that it cannot serve, if another target may be asked instead. */
+  /**
+   * Drops an answer by which the origin says that it cannot serve, if another target may be asked
+   * instead.
+   */
   #retryStatus(target: Target, status: number): boolean {
     const { idempotent, body } = this.#request;
     if (!idempotent || body !== null) return false;
@@ -222,7 +227,10 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     return true;
   }
 
-  /** Starts or queues an attempt on a target that was not tried yet; false if the rules or the targets do not allow. */
+  /**
+   * Starts or queues an attempt on a target that was not tried yet; false if the rules or the
+   * targets do not allow.
+   */
   #tryAnother(target: Target, reason: RetryReason): boolean {
     if (this.attempts - (this.#staleRetried ? 1 : 0) >= this.#host.attemptsMax) return false;
     if (!this.#holdsRetry && !this.#host.mayRetry(reason)) return false;
@@ -257,7 +265,10 @@ const RETRY_REASONS: ReadonlyMap<ReasonCode, RetryReason> = new Map([
   ["upstream_reset", "reset"],
 ]);
 
-/** What a failure counts as in a target's latency: a target that refuses at once must not look like the fastest. */
+/**
+ * What a failure counts as in a target's latency: a target that refuses at once must not look like
+ * the fastest.
+ */
 const FAILURE_COST_MS = 1000;
 
 /** Statuses by which an origin, or a gateway in front of it, says that it cannot serve. */

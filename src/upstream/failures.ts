@@ -1,10 +1,14 @@
-// Owns which reason code an error of undici, node:net, node:tls or node:http becomes. Pure: it looks at an error's
-// code and class, at a message only where nothing else tells. What a reason code means is in src/http/errors.ts.
+// Owns which reason code an error of undici, node:net, node:tls or node:http becomes. Pure: it
+// looks at an error's code and class, at a message only where nothing else tells. What a reason
+// code means is in src/http/errors.ts.
 
 import { errors } from "undici";
 import { GatewayError } from "../http/errors.ts";
 
-/** A response's header section that is longer is refused (upstream_invalid); twice what we take from clients. */
+/**
+ * A response's header section that is longer is refused (upstream_invalid); twice what we take from
+ * clients.
+ */
 export const RESPONSE_HEAD_BYTES_MAX = 65_536;
 
 /** How far an exchange had got when it failed. */
@@ -32,8 +36,8 @@ export function exchangeFailure(
   if (progress === "connecting") return connectFailure(error, "tcp");
   const code = errorCode(error);
   const options = { cause: error };
-  // Without the cause: a parser's error carries the bytes that it stumbled over. Stumbling over the end of the stream
-  // is a truncation, everything else a violation.
+  // Without the cause: a parser's error carries the bytes that it stumbled over. Stumbling over the
+  // end of the stream is a truncation, everything else a violation.
   const isParsers = error instanceof errors.HTTPParserError || code.startsWith("HPE_");
   if (isParsers && !originEnded) return new GatewayError("upstream_invalid", "malformed response");
   if (!isParsers && INTERNAL_CODES.has(code))
@@ -51,7 +55,10 @@ export function exchangeFailure(
     : new GatewayError("upstream_reset", code, options);
 }
 
-/** The error code of a system or library error, "UNKNOWN" where it has none; of several addresses tried, the first one's. */
+/**
+ * The error code of a system or library error, "UNKNOWN" where it has none; of several addresses
+ * tried, the first one's.
+ */
 export function errorCode(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return errorCode(error.errors[0]);
   if (typeof error === "object" && error !== null && "code" in error) {
@@ -72,7 +79,10 @@ const INTERNAL_CODES: ReadonlySet<string> = new Set([
   "UNKNOWN",
 ]);
 
-/** A head that undici does not take. It reports an unasked 100 or 101 in words only, as a SocketError. */
+/**
+ * A head that undici does not take. It reports an unasked 100 or 101 in words only, as a
+ * SocketError.
+ */
 function isRefusedHead(error: unknown, code: string): boolean {
   if (code === "UND_ERR_HEADERS_OVERFLOW") return true;
   return (

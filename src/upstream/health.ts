@@ -1,5 +1,6 @@
-// Owns passive health: a target that failed several times in a row is taken out for a while, longer each time. Pure:
-// time is an argument. Knows no connections; who counts as a failure is decided in dispatch.ts.
+// Owns passive health: a target that failed several times in a row is taken out for a while, longer
+// each time. Pure: time is an argument. Knows no connections; who counts as a failure is decided in
+// dispatch.ts.
 
 export interface EjectConfig {
   /** Consecutive failures that eject a target; 0 never ejects. */
@@ -7,7 +8,10 @@ export interface EjectConfig {
   /** First ejection; the nth in a row lasts n times as long. */
   readonly forMs: number;
   readonly forMsMax: number;
-  /** Share of a cluster's targets that may be out at a time, rounded down: a lone target is never ejected. */
+  /**
+   * Share of a cluster's targets that may be out at a time, rounded down: a lone target is never
+   * ejected.
+   */
   readonly shareMax: number;
 }
 
@@ -21,7 +25,10 @@ export class Health {
     return this.ejectedUntilMs > nowMs;
   }
 
-  /** A good answer. Stays out until its time is over if it is ejected: the answer belongs to an older request. */
+  /**
+   * A good answer. Stays out until its time is over if it is ejected: the answer belongs to an
+   * older request.
+   */
   succeeded(): void {
     this.consecutiveFailures = 0;
     this.ejections = 0;

@@ -1,5 +1,6 @@
-// Owns one request on a connection of its own, over node:http, for what undici cannot send: Expect: 100-continue,
-// whose interim answer is the origin's to give and the client's to see (RFC 9110 section 10.1.1), and OPTIONS *.
+// Owns one request on a connection of its own, over node:http, for what undici cannot send: Expect:
+// 100-continue, whose interim answer is the origin's to give and the client's to see (RFC 9110
+// section 10.1.1), and OPTIONS *.
 
 import { type ClientRequest, type IncomingMessage, request as startRequest } from "node:http";
 import type { Socket } from "node:net";
@@ -74,7 +75,7 @@ export class LoneAttempt extends WatchedAttempt {
     this.#sendContent();
   }
 
-  // ── request ──────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── request ────────────────────────────────────────────────────────────────────────────────────
 
   #send(socket: Socket): void {
     if (this.silent) return;
@@ -119,7 +120,8 @@ export class LoneAttempt extends WatchedAttempt {
     this.#contentStarted = true;
     content.on("data", (chunk: Uint8Array) => {
       if (this.phase === DONE) return;
-      // Only now: a client that goes on waiting leaves the origin in the phase where it owes an answer.
+      // Only now: a client that goes on waiting leaves the origin in the phase where it owes an
+      // answer.
       if (this.phase === EXPECTING) this.phase = SENDING;
       this.lastMs = this.#host.nowMs;
       if (!outgoing.write(chunk)) content.pause();
@@ -136,7 +138,7 @@ export class LoneAttempt extends WatchedAttempt {
     });
   }
 
-  // ── response ─────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── response ───────────────────────────────────────────────────────────────────────────────────
 
   #onInterim(message: { statusCode: number; statusMessage: string; rawHeaders: string[] }): void {
     if (this.silent) return;
@@ -194,7 +196,9 @@ export class LoneAttempt extends WatchedAttempt {
     }
   }
 
-  /** Destroys the connection, and content that nobody will read to its end, and gives the slot back. */
+  /**
+   * Destroys the connection, and content that nobody will read to its end, and gives the slot back.
+   */
   #close(): void {
     if (this.phase === DONE) return;
     this.phase = DONE;

@@ -1,5 +1,5 @@
-// Owns field lines at the origin's side: from the library's buffers to our flat strings, and the two framing fields
-// that we add or judge (RFC 9112 section 6). Hot. Knows no connections.
+// Owns field lines at the origin's side: from the library's buffers to our flat strings, and the
+// two framing fields that we add or judge (RFC 9112 section 6). Hot. Knows no connections.
 
 import type { FieldLines } from "../http/message.ts";
 import type { OriginRequest } from "./attempt.ts";
@@ -22,7 +22,9 @@ export function fieldsWithLength(request: OriginRequest): FieldLines {
   return [...request.fields, "Content-Length", String(request.bodyLength)];
 }
 
-/** All field lines of a request that gets a connection of its own, framing and Expect among them. */
+/**
+ * All field lines of a request that gets a connection of its own, framing and Expect among them.
+ */
 export function loneRequestFields(request: OriginRequest): string[] {
   const { body, bodyLength, method, expectsContinue } = request;
   const fields = [...fieldsWithLength(request), "Connection", "close"];
@@ -52,8 +54,9 @@ function has(fields: FieldLines, nameLower: string): boolean {
 }
 
 /**
- * A transfer coding besides chunked. We neither decode it nor may we pass the content on with the field removed, so the
- * response is refused (RFC 9112 section 7: we sent no TE that would allow it).
+ * A transfer coding besides chunked. We neither decode it nor may we pass the content on with the
+ * field removed, so the response is refused (RFC 9112 section 7: we sent no TE that would allow
+ * it).
  */
 export function isForeignTransferCoding(fields: FieldLines): boolean {
   for (let index = 0; index < fields.length; index += 2) {
@@ -66,8 +69,9 @@ export function isForeignTransferCoding(fields: FieldLines): boolean {
 }
 
 /**
- * The reason phrase if it is plain ASCII, else "", which means the standard phrase: undici decodes it as UTF-8, so that
- * other bytes cannot be passed on as they were (RFC 9112 section 4 lets a recipient ignore it).
+ * The reason phrase if it is plain ASCII, else "", which means the standard phrase: undici decodes
+ * it as UTF-8, so that other bytes cannot be passed on as they were (RFC 9112 section 4 lets a
+ * recipient ignore it).
  */
 export function safeReason(reason: string | undefined): string {
   if (reason === undefined) return "";

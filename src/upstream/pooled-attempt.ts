@@ -1,5 +1,6 @@
-// Owns one request on a pooled undici connection: it is undici's dispatch handler and, to save an object for each
-// request, also the options of the dispatch. Hot: no closure, promise or timer for a request (RFC 9112 section 9.3).
+// Owns one request on a pooled undici connection: it is undici's dispatch handler and, to save an
+// object for each request, also the options of the dispatch. Hot: no closure, promise or timer for
+// a request (RFC 9112 section 9.3).
 
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
@@ -90,7 +91,8 @@ export class PooledAttempt extends WatchedAttempt implements Dispatcher.Dispatch
     if (this.phase === DONE) return;
     if (this.#controller !== null) this.#controller.abort(ABORTED);
     else this.connection?.cancelConnect(ABORTED);
-    // undici still has it in a queue and will destroy its content later: that content cannot go to anyone else.
+    // undici still has it in a queue and will destroy its content later: that content cannot go to
+    // anyone else.
     if (this.phase === CONNECTING) this.sent = true;
   }
 
@@ -100,7 +102,7 @@ export class PooledAttempt extends WatchedAttempt implements Dispatcher.Dispatch
     this.#host.release();
   }
 
-  // ── undici's callbacks ───────────────────────────────────────────────────────────────────────────────────────
+  // ── undici's callbacks ─────────────────────────────────────────────────────────────────────────
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     if (this.silent) {
@@ -169,7 +171,8 @@ export class PooledAttempt extends WatchedAttempt implements Dispatcher.Dispatch
     if (connection !== null) this.#host.connections.giveBack(connection, this.#host.nowMs);
     this.#host.release();
     if (silent) return;
-    // undici takes a reset for the end of content that the close delimits (RFC 9112 section 8: it is incomplete).
+    // undici takes a reset for the end of content that the close delimits (RFC 9112 section 8: it
+    // is incomplete).
     if (cutOff) this.listener.failed(exchangeFailure(cutOff, "responding", false));
     else this.listener.end(isEmpty(trailers) ? NO_FIELDS : decodeFields(trailers));
   }

@@ -1,5 +1,6 @@
-// Owns which target gets the next request: one policy object for each algorithm, each with its own state. A policy
-// sees candidates that may be chosen and nothing of health or pools. Randomness is an argument.
+// Owns which target gets the next request: one policy object for each algorithm, each with its own
+// state. A policy sees candidates that may be chosen and nothing of health or pools. Randomness is
+// an argument.
 
 export interface Candidate {
   /** At least 1. */
@@ -27,8 +28,9 @@ export function createPolicy<T extends Candidate>(
 }
 
 /**
- * Smooth weighted round robin: each turn every candidate gains its weight, the richest is chosen and pays the sum. A
- * weight of 5 among 5, 1, 1 is spread over the seven turns rather than taken in a row.
+ * Smooth weighted round robin: each turn every candidate gains its weight, the richest is chosen
+ * and pays the sum. A weight of 5 among 5, 1, 1 is spread over the seven turns rather than taken in
+ * a row.
  */
 class RoundRobin<T extends Candidate> implements Policy<T> {
   readonly #credits = new Map<T, number>();
@@ -61,7 +63,9 @@ class RoundRobin<T extends Candidate> implements Policy<T> {
   }
 }
 
-/** The lowest load for its weight. Starts looking one further each time, so that equals take turns. */
+/**
+ * The lowest load for its weight. Starts looking one further each time, so that equals take turns.
+ */
 class LeastConnections<T extends Candidate> implements Policy<T> {
   #offset = 0;
 
@@ -84,8 +88,8 @@ class LeastConnections<T extends Candidate> implements Policy<T> {
 }
 
 /**
- * The better of two drawn at random, by latency x (load + 1) / weight. Looking at two keeps many gateways from all
- * running to the same best target.
+ * The better of two drawn at random, by latency x (load + 1) / weight. Looking at two keeps many
+ * gateways from all running to the same best target.
  */
 class PowerOfTwo<T extends Candidate> implements Policy<T> {
   readonly #random: () => number;
@@ -119,8 +123,8 @@ function first<T>(candidates: readonly T[]): T {
 }
 
 /**
- * Moving average that jumps up with a slow sample and comes down over `PEAK_DECAY_MS` (peak EWMA), with time alone too:
- * a target that is no longer asked would otherwise never be asked again.
+ * Moving average that jumps up with a slow sample and comes down over `PEAK_DECAY_MS` (peak EWMA),
+ * with time alone too: a target that is no longer asked would otherwise never be asked again.
  */
 export class PeakLatency {
   #valueMs = 0;

@@ -1,5 +1,6 @@
-// Owns one origin target: its connections, the slots that bound what runs on it, the queue of what waits for a slot,
-// its health and its counters. Decides nothing about other targets and nothing about retries.
+// Owns one origin target: its connections, the slots that bound what runs on it, the queue of what
+// waits for a slot, its health and its counters. Decides nothing about other targets and nothing
+// about retries.
 
 import type { Client } from "undici";
 import type { ReasonCode } from "../http/errors.ts";
@@ -30,7 +31,10 @@ export interface PoolConfig {
   /** Requests that wait for a connection of a target. */
   readonly queue: number;
   readonly queueTimeoutMs: number;
-  /** How long an idle connection is kept; a shorter Keep-Alive hint of the origin wins, less a second. */
+  /**
+   * How long an idle connection is kept; a shorter Keep-Alive hint of the origin wins, less a
+   * second.
+   */
   readonly keepAliveMs: number;
   /** Age at which a connection is replaced once it is idle; 0 for never. */
   readonly ageMaxMs: number;
@@ -88,7 +92,8 @@ export class Target implements Candidate, PooledHost, LoneHost {
     deadlines: Deadlines<ForwardCall>,
   ) {
     this.url = new URL(config.url);
-    this.name = `${this.url.hostname}:${this.url.port || (this.url.protocol === "https:" ? 443 : 80)}`;
+    const defaultPort = this.url.protocol === "https:" ? "443" : "80";
+    this.name = `${this.url.hostname}:${this.url.port || defaultPort}`;
     this.weight = config.weight;
     this.backup = config.backup;
     this.timeouts = timeouts;
@@ -138,7 +143,8 @@ export class Target implements Candidate, PooledHost, LoneHost {
   }
 
   release(): void {
-    // A retry on a fresh connection may have taken one slot too many; it is paid back before anyone else is served.
+    // A retry on a fresh connection may have taken one slot too many; it is paid back before anyone
+    // else is served.
     if (this.inFlight > this.#connectionsMax) {
       this.inFlight -= 1;
       return;
@@ -181,5 +187,8 @@ export class Target implements Candidate, PooledHost, LoneHost {
   }
 }
 
-/** How much earlier than the origin's Keep-Alive hint we close: a request that leaves then still arrives in time. */
+/**
+ * How much earlier than the origin's Keep-Alive hint we close: a request that leaves then still
+ * arrives in time.
+ */
 const KEEP_ALIVE_MARGIN_MS = 1000;

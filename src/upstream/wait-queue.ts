@@ -1,5 +1,6 @@
-// Owns a bounded first-in-first-out queue whose members leave from anywhere in constant time (timeout, client gone).
-// An intrusive list: a Set would keep a tombstone for each departure, an array a hole.
+// Owns a bounded first-in-first-out queue whose members leave from anywhere in constant time
+// (timeout, client gone). An intrusive list: a Set would keep a tombstone for each departure, an
+// array a hole.
 
 /** A member carries its own links; only WaitQueue writes them. */
 export interface Waiter<T extends Waiter<T>> {

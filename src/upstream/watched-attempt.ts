@@ -1,5 +1,6 @@
-// Owns what every attempt shares, whatever carries it: its phase, its silence once it is given up, and its timeouts.
-// Hot: checkDeadlines runs for each call at each tick. Knows no library, only the socket.
+// Owns what every attempt shares, whatever carries it: its phase, its silence once it is given up,
+// and its timeouts. Hot: checkDeadlines runs for each call at each tick. Knows no library, only the
+// socket.
 
 import type { Socket } from "node:net";
 import { GatewayError } from "../http/errors.ts";
@@ -15,7 +16,9 @@ export interface AttemptHost {
 }
 
 export const CONNECTING = 0;
-/** The head was sent with Expect: 100-continue, the content is held back (RFC 9110 section 10.1.1). */
+/**
+ * The head was sent with Expect: 100-continue, the content is held back (RFC 9110 section 10.1.1).
+ */
 export const EXPECTING = 1;
 export const SENDING = 2;
 export const WAITING = 3;
@@ -76,7 +79,8 @@ export abstract class WatchedAttempt implements Attempt {
         else if (isOver(sinceMs, continueMs)) this.sendUnasked();
         return;
       case SENDING:
-        // While the socket takes what we have, it is the client that we wait for: the wire watches that.
+        // While the socket takes what we have, it is the client that we wait for: the wire watches
+        // that.
         if (this.socket()?.writableNeedDrain !== true) this.lastMs = nowMs;
         else if (isOver(sinceMs, idleMs)) this.expire("headers_timeout", "content was not taken");
         return;
@@ -92,7 +96,10 @@ export abstract class WatchedAttempt implements Attempt {
     }
   }
 
-  /** The client broke its content off or sent it malformed; the wire destroyed the stream, with the reason if any. */
+  /**
+   * The client broke its content off or sent it malformed; the wire destroyed the stream, with the
+   * reason if any.
+   */
   protected downstreamFailure(): GatewayError | null {
     const content = this.content;
     if (content === null || content.readableEnded || !content.destroyed) return null;

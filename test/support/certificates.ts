@@ -1,5 +1,6 @@
-// Owns certificates for tests, valid for a hundred years: an authority of our own, a server "origin.test" that is also
-// 127.0.0.1, and a client. The keys protect nothing. Made with openssl: ECDSA on P-256.
+// Owns certificates for tests, valid for a hundred years: an authority of our own, a server
+// "origin.test" that is also 127.0.0.1, and a client. The keys protect nothing. Made with openssl:
+// ECDSA on P-256.
 
 export const AUTHORITY_CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBmzCCAUGgAwIBAgIUetEecoqWtFbDczeXCPBfbhU29GcwCgYIKoZIzj0EAwIw

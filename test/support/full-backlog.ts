@@ -1,4 +1,5 @@
-// An address at which connecting hangs, as at a dead host: a listener in a stopped process, its backlog full.
+// An address at which connecting hangs, as at a dead host: a listener in a stopped process, its
+// backlog full.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,7 +12,9 @@ export interface FullBacklog {
 
 const LISTENER = `
   const server = require("node:net").createServer();
-  server.listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => process.send(server.address().port));
+  server.listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
+    process.send(server.address().port);
+  });
 `;
 
 export async function fullBacklog(): Promise<FullBacklog> {
@@ -20,7 +23,8 @@ export async function fullBacklog(): Promise<FullBacklog> {
   });
   const [port] = (await once(child, "message")) as [number];
   child.kill("SIGSTOP");
-  // The kernel completes handshakes for a process that does not accept until its backlog is full, then drops SYNs.
+  // The kernel completes handshakes for a process that does not accept until its backlog is full,
+  // then drops SYNs.
   const sockets: Socket[] = [];
   for (let isFull = false; !isFull; ) {
     const socket = connect(port, "127.0.0.1");

@@ -1,4 +1,5 @@
-// The test origin itself: what scripts read, send and break is what a plain socket on the other side sees.
+// The test origin itself: what scripts read, send and break is what a plain socket on the other
+// side sees.
 
 import { once } from "node:events";
 import { connect } from "node:net";

@@ -1,22 +1,24 @@
-// An origin server for tests that speaks literal bytes on node:net: a script gets each connection and decides what is
-// read, sent, stalled, ended or reset. It knows nothing of the gateway and parses only as much HTTP as scripts ask for.
+// An origin server for tests that speaks literal bytes on node:net: a script gets each connection
+// and decides what is read, sent, stalled, ended or reset. It knows nothing of the gateway and
+// parses only as much HTTP as scripts ask for.
 //
 //   const origin = await startOrigin(async (connection) => {
-//     const head = await connection.readHead();          // "GET / HTTP/1.1\r\nhost: …\r\n\r\n" (latin1)
+//     const head = await connection.readHead();     // "GET / HTTP/1.1\r\nhost: …\r\n\r\n"
 //     connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
-//   });                                                    // the connection stays open when the script returns
+//   });                                               // the connection then stays open
 //   origin.url          "http://127.0.0.1:PORT"
 //   origin.accepted     connections accepted so far        origin.open    of them still open now
 //   origin.heads        every request head that was read with readHead, in order
 //   await origin.acceptedAtLeast(n), origin.headsAtLeast(n)
 //   await origin.idle() resolves when no connection is open (rejects after 5 s)
-//   await origin.close() destroys what is open, stops listening; rethrows the first error of a script
+//   await origin.close() destroys what is open, stops listening, rethrows a script's first error
 //
-// Connection: readHead, readExactly(count), readChunked, readContent(head), discard, send (returns after the bytes were handed
-// to the kernel), end (FIN), reset (RST), pause/resume (stop reading from the socket), closed (promise), index (0 for
-// the first connection). A read rejects with ConnectionEnded when the peer is gone; a script that ends so is fine.
-// `answering(...responses)` makes a script that answers the nth request of a connection with the nth response and
-// repeats the last one.
+// Connection: readHead, readExactly(count), readChunked, readContent(head), discard, send (returns
+// after the bytes were handed to the kernel), end (FIN), reset (RST), pause/resume (stop reading
+// from the socket), closed (promise), index (0 for the first connection). A read rejects with
+// ConnectionEnded when the peer is gone; a script that ends so is fine. `answering(...responses)`
+// makes a script that answers the nth request of a connection with the nth response and repeats the
+// last one.
 
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
@@ -37,7 +39,10 @@ export async function startOrigin(
   return origin;
 }
 
-/** A script that answers each request on a connection with the next of `responses`, the last one for ever. */
+/**
+ * A script that answers each request on a connection with the next of `responses`, the last one for
+ * ever.
+ */
 export function answering(...responses: (string | Uint8Array)[]): OriginScript {
   return async (connection) => {
     for (let turn = 0; ; turn += 1) {
@@ -246,7 +251,10 @@ export class OriginConnection {
     return { content: Buffer.concat(chunks), trailers };
   }
 
-  /** Drops what arrives from now on without keeping it, until the peer is gone; returns the count of bytes dropped. */
+  /**
+   * Drops what arrives from now on without keeping it, until the peer is gone; returns the count of
+   * bytes dropped.
+   */
   async discard(): Promise<number> {
     let count = 0;
     for (;;) {
@@ -259,7 +267,10 @@ export class OriginConnection {
     }
   }
 
-  /** Sends bytes (a string is latin1); resolves once the kernel has taken them, false if the peer is gone. */
+  /**
+   * Sends bytes (a string is latin1); resolves once the kernel has taken them, false if the peer is
+   * gone.
+   */
   send(bytes: string | Uint8Array): Promise<boolean> {
     return new Promise((resolve) => {
       const data = typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes;

@@ -1,5 +1,5 @@
-// A call that is aborted, at whatever stage, frees its connection at once, says nothing more and leaks nothing; a
-// paused one blocks nobody else.
+// A call that is aborted, at whatever stage, frees its connection at once, says nothing more and
+// leaks nothing; a paused one blocks nobody else.
 
 import { Readable } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
@@ -96,7 +96,7 @@ test("while the request's content is being sent: the content is destroyed", asyn
   expect([got.endings, body.destroyed]).toEqual([0, true]);
 });
 
-test("content that the client breaks off: client_closed, and the origin sees no end of it", async () => {
+test("content that the client breaks off: client_closed, never an end of it", async () => {
   await start(async (connection) => {
     await connection.readHead();
     await connection.discard();

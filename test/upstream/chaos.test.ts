@@ -1,5 +1,6 @@
-// Thousands of exchanges with origins that answer, stall, break off and lie at random, and clients that pause and leave
-// at random: each call ends exactly once or was aborted, and no slot, queue place or connection is lost.
+// Thousands of exchanges with origins that answer, stall, break off and lie at random, and clients
+// that pause and leave at random: each call ends exactly once or was aborted, and no slot, queue
+// place or connection is lost.
 
 import { Readable } from "node:stream";
 import { expect, test } from "vitest";

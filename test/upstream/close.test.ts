@@ -25,7 +25,7 @@ async function turn(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-test("close lets running exchanges finish, refuses new ones, then closes the connections", async () => {
+test("close lets exchanges finish, refuses new ones, then closes connections", async () => {
   const gate = Promise.withResolvers<void>();
   const script: OriginScript = async (connection) => {
     await connection.readHead();
@@ -111,7 +111,7 @@ test("an idle connection is closed after its time", async () => {
   expect(cluster.targets()[0]).toMatchObject({ connectionsOpened: 2, retries: 0 });
 });
 
-test("RFC 9112 9.3 HEAD, Connection: close and excess content end a connection, the next request is unharmed", async () => {
+test("RFC 9112 9.3 HEAD, Connection: close and excess content end a connection", async () => {
   origin = await startOrigin(async (connection) => {
     for (;;) {
       const head = await connection.readHead();

@@ -1,4 +1,5 @@
-// One exchange with an origin, in literal bytes: what is sent, what is passed on, how each way of failing is named.
+// One exchange with an origin, in literal bytes: what is sent, what is passed on, how each way of
+// failing is named.
 
 import { Readable } from "node:stream";
 import { afterEach, describe, expect, test } from "vitest";
@@ -282,7 +283,7 @@ describe.each(WAYS)("%s: failures in the content", (_way, parts) => {
   });
 });
 
-test("RFC 9110 15.2 an unasked 100 fails a pooled exchange: undici takes it for a violation", async () => {
+test("RFC 9110 15.2 an unasked 100 fails a pooled exchange, as undici has it", async () => {
   await start(
     answering("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
   );

@@ -1,5 +1,6 @@
-// Expect: 100-continue end to end (RFC 9110 section 10.1.1): the origin alone says 100, content waits for it, and an
-// origin that says nothing is neither believed for ever nor answered for. And OPTIONS *.
+// Expect: 100-continue end to end (RFC 9110 section 10.1.1): the origin alone says 100, content
+// waits for it, and an origin that says nothing is neither believed for ever nor answered for. And
+// OPTIONS *.
 
 import { Readable } from "node:stream";
 import { afterEach, expect, test } from "vitest";

@@ -1,5 +1,6 @@
-// The keep-alive race: an origin closes an idle connection just as the next request is on its way. Idempotent requests
-// are answered all the same, others are never sent twice (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
+// The keep-alive race: an origin closes an idle connection just as the next request is on its way.
+// Idempotent requests are answered all the same, others are never sent twice (RFC 9110 section
+// 9.2.2, RFC 9112 section 9.3.1).
 
 import { Readable } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
@@ -31,7 +32,10 @@ function closingAtSecond(breakOff: (connection: OriginConnection) => void) {
   };
 }
 
-/** undici takes a connection back one turn of the event loop after the response; before, it would open another. */
+/**
+ * undici takes a connection back one turn of the event loop after the response; before, it would
+ * open another.
+ */
 async function free(): Promise<void> {
   await turn();
   await turn();

@@ -1,5 +1,5 @@
-// Slots and queues: never more requests on a target than its connections, never more waiting than its queue, first come
-// first served, and queue_full for whoever finds no place or waits too long.
+// Slots and queues: never more requests on a target than its connections, never more waiting than
+// its queue, first come first served, and queue_full for whoever finds no place or waits too long.
 
 import { afterEach, expect, test } from "vitest";
 import type { Cluster } from "../../src/upstream/cluster.ts";
@@ -66,7 +66,7 @@ test("no more requests at a time than connections; the rest waits in order", asy
   expect(origin.accepted).toBe(3);
 });
 
-test("a full queue: queue_full at once, 503, nothing sent, told after forward has returned", async () => {
+test("a full queue: 503 queue_full, nothing sent, told after forward has returned", async () => {
   const gated = new Gated();
   const origin = await started(gated.script);
   cluster = clusterOf(origin.url, { pool: { connections: 1, queue: 1 } });

@@ -1,4 +1,5 @@
-// A handler that records what a call told it, and the config and requests that the upstream tests share.
+// A handler that records what a call told it, and the config and requests that the upstream tests
+// share.
 
 import type { GatewayError } from "../../src/http/errors.ts";
 import type { FieldLines, ResponseHead } from "../../src/http/message.ts";
@@ -140,7 +141,9 @@ export async function exchange(
   return recorder;
 }
 
-/** Resolves when nothing runs or waits in the cluster and every connection to its targets is closed. */
+/**
+ * Resolves when nothing runs or waits in the cluster and every connection to its targets is closed.
+ */
 export async function settled(cluster: Cluster, timeoutMs = 5000): Promise<void> {
   const untilMs = performance.now() + timeoutMs;
   for (;;) {

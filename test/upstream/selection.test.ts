@@ -1,5 +1,6 @@
-// Which target is chosen: the shares and the order that each algorithm promises, backups, passive ejection and retries
-// on another target. The algorithms run without sockets, the rest on real origins.
+// Which target is chosen: the shares and the order that each algorithm promises, backups, passive
+// ejection and retries on another target. The algorithms run without sockets, the rest on real
+// origins.
 
 import { afterEach, describe, expect, test } from "vitest";
 import type { Cluster } from "../../src/upstream/cluster.ts";
@@ -55,7 +56,7 @@ describe("algorithms", () => {
     expect(turns.size).toBe(3);
   });
 
-  test("power of two prefers the faster and the less loaded, and starves nobody of a share by weight", () => {
+  test("power of two prefers the faster, the less loaded and the heavier", () => {
     const policy = createPolicy<Named>("p2c-ewma", drawn(7));
     const all = candidates({ slow: 1, fast: 1, heavy: 2 });
     const [slow, fast, heavy] = all as [Named, Named, Named];
@@ -162,7 +163,7 @@ describe("clusters", () => {
     expect(await answers(6)).toBe("abaaba");
   });
 
-  test("a target that refuses connections costs no request, a POST neither, and is ejected", async () => {
+  test("a target that refuses connections costs no request, and is ejected", async () => {
     const [a = "", b = ""] = await started(named("a"), named("b"));
     await origins[0]?.close();
     origins.shift();
@@ -218,7 +219,8 @@ describe("clusters", () => {
     const exchanges = Array.from({ length: 50 }, () => exchange(cluster, requestOf("GET", "/")));
     await Promise.all(exchanges);
     const heads = origins.flatMap((origin) => origin.heads).length;
-    // 50 first attempts; 20 % of them, at least three at a time, may hold a retry of up to two more attempts.
+    // 50 first attempts; 20 % of them, at least three at a time, may hold a retry of up to two more
+    // attempts.
     expect(heads).toBeGreaterThan(50);
     expect(heads).toBeLessThanOrEqual(50 + 2 * 10);
   });

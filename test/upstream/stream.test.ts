@@ -1,5 +1,5 @@
-// Bodies in constant memory: content flows at the pace of the slower side in both directions, and its first byte is
-// through before its last has been sent.
+// Bodies in constant memory: content flows at the pace of the slower side in both directions, and
+// its first byte is through before its last has been sent.
 
 import { Readable } from "node:stream";
 import { afterEach, expect, test } from "vitest";

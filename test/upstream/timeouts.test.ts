@@ -1,4 +1,5 @@
-// Each timeout of an exchange ends it with its own reason code and frees the connection; none ends one that moves.
+// Each timeout of an exchange ends it with its own reason code and frees the connection; none ends
+// one that moves.
 
 import { Readable } from "node:stream";
 import { afterEach, expect, test } from "vitest";

@@ -1,5 +1,5 @@
-// TLS to origins: verified by default, with SNI from the target and not from Host, an authority and a client
-// certificate of one's own, and failures that are named.
+// TLS to origins: verified by default, with SNI from the target and not from Host, an authority and
+// a client certificate of one's own, and failures that are named.
 
 import type { TLSSocket } from "node:tls";
 import { afterEach, expect, test } from "vitest";
@@ -90,7 +90,7 @@ test("a client certificate is shown to an origin that asks", async () => {
   expect((await exchange(cluster, requestOf("GET", "/"))).content).toBe("hi");
 });
 
-test("an origin that hangs up for want of a client certificate, after the handshake: upstream_reset", async () => {
+test("an origin that hangs up for want of a client certificate: upstream_reset", async () => {
   origin = await startOrigin(hello, { tls: { ...identity, ca, requestCert: true } });
   cluster = clusterOf(origin.url, { tls: { ca } });
   const got = await exchange(cluster, requestOf("POST", "/"));
