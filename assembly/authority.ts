@@ -2,7 +2,7 @@
 // empty host, an empty port and IPvFuture are refused. Knows no records.
 
 import { HOST_BYTES_MAX } from "../build/wasm/assembly/limits";
-import { COLON, regNameEnd } from "./scan";
+import { COLON, digitStops, lastBlockAddress, regNameEnd, regNameStops } from "./scan";
 
 const BRACKET_OPEN: u8 = 0x5b;
 const BRACKET_CLOSE: u8 = 0x5d;
@@ -19,6 +19,25 @@ export function hostEnd(start: usize, end: usize): usize {
   return load<u8>(stop) == COLON && isPort(stop + 1, end) ? stop : 0;
 }
 
+/**
+ * True if the `length` bytes are a registered name of up to 31 bytes, maybe with a port of up to four digits: most of all hosts.
+ * False says nothing; `hostEnd` decides.
+ */
+// @ts-ignore: decorator
+@inline
+export function isPlainHost(start: usize, length: u32): bool {
+  if (length - 1 >= 31 || start > lastBlockAddress() - 16) return false;
+  const low = v128.load(start);
+  const high = v128.load(start, 16);
+  const within = ((<u32>1) << length) - 1;
+  const stops = (regNameStops(low) | (regNameStops(high) << 16)) & within;
+  if (stops == 0) return true;
+  const host = <u32>ctz(stops);
+  if (host == 0 || length - host - 2 >= 4 || load<u8>(start + <usize>host) != COLON) return false;
+  const others = <u32>digitStops(low) | (<u32>digitStops(high) << 16);
+  return (others & within & (<u32>0xfffffffe << host)) == 0;
+}
+
 /** The port in [start, end), which `hostEnd` has found valid. */
 export function portNumber(start: usize, end: usize): u32 {
   let port: u32 = 0;
@@ -28,8 +47,13 @@ export function portNumber(start: usize, end: usize): u32 {
 
 function isPort(start: usize, end: usize): bool {
   if (start == end || end - start > 5) return false;
-  for (let p = start; p < end; p++) if (!isDigit(load<u8>(p))) return false;
-  return portNumber(start, end) <= 65535;
+  let port: u32 = 0;
+  for (let p = start; p < end; p++) {
+    const digit = <u32>load<u8>(p) - 0x30;
+    if (digit > 9) return false;
+    port = port * 10 + digit;
+  }
+  return port <= 65535;
 }
 
 /** reg-name: unreserved, sub-delims and pct-encoded. An IPv4 address is one too. */

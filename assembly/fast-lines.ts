@@ -18,7 +18,7 @@ import { getWord, setWord } from "./record";
 import { COLON, CR, lastBlockAddress, SP, tokenEnd, valueStops } from "./scan";
 import { FIELD_COUNT_MAX } from "../build/wasm/assembly/limits";
 
-const CRLF: u16 = 0x0a0d;
+export const CRLF: u16 = 0x0a0d;
 /** Bytes behind a line's last one that its loads may touch. */
 const OVERREACH: usize = 48;
 

@@ -1,7 +1,7 @@
 // What single field lines mean for the message: Host, framing (RFC 9112 section 6), Connection (RFC 9110 section 7.6.1), Expect,
 // and which names a trailer section may not hold (RFC 9110 section 6.5.1). Knows the line, not the rest of the head.
 
-import { hostEnd } from "./authority";
+import { hostEnd, isPlainHost } from "./authority";
 import { isOws } from "./field-lines";
 import {
   ERROR_CONTENT_LENGTH,
@@ -26,7 +26,7 @@ import {
   FORBIDDEN_TRAILERS_HIGH,
   FORBIDDEN_TRAILERS_LOW,
   RECORD_CONTENT_LENGTH_LOW,
-  RECORD_FIELD_COUNT,
+  RECORD_FIELDS,
   RECORD_FLAGS,
   RECORD_HOST_INDEX,
   RECORD_PRESENT_HIGH,
@@ -90,9 +90,10 @@ function noteHost(record: usize, input: usize, entry: usize): bool {
   if (getWord(record, RECORD_HOST_INDEX) != 0xffffffff) {
     return refuse(record, ERROR_HOST_REPEATED, load<u32>(entry));
   }
-  setWord(record, RECORD_HOST_INDEX, getWord(record, RECORD_FIELD_COUNT));
+  setWord(record, RECORD_HOST_INDEX, <u32>(entry - record - (RECORD_FIELDS << 2)) >> 4);
   const start = input + <usize>load<u32>(entry, 8);
-  if (hostEnd(start, start + <usize>load<u32>(entry, 12)) != 0) return true;
+  const length = load<u32>(entry, 12);
+  if (isPlainHost(start, length) || hostEnd(start, start + <usize>length) != 0) return true;
   return refuse(record, ERROR_HOST_INVALID, load<u32>(entry, 8));
 }
 

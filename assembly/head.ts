@@ -24,7 +24,7 @@ import {
 import { fail, getWord, MODE_REQUEST, MODE_RESPONSE, setWord, startRecord } from "./record";
 import { scanRequestLine, stepRequestLine } from "./request-line";
 import { LF } from "./scan";
-import { stepStatusLine } from "./status-line";
+import { scanStatusLine, stepStatusLine } from "./status-line";
 import { FIELD_COUNT_MAX, HEAD_BYTES_MAX } from "../build/wasm/assembly/limits";
 
 /**
@@ -32,25 +32,27 @@ import { FIELD_COUNT_MAX, HEAD_BYTES_MAX } from "../build/wasm/assembly/limits";
  * byte is looked at twice but those of a field line that lay at the end.
  */
 export function parseRequestHead(record: usize, input: usize, length: u32): u32 {
-  if (getWord(record, RECORD_STATUS) != STATUS_INCOMPLETE || getWord(record, RECORD_PHASE) == PHASE_START) {
-    startRecord(record);
-  }
   const end = input + <usize>min(length, HEAD_BYTES_MAX);
-  let p = input + <usize>getWord(record, RECORD_CURSOR);
-  if (p == input) p = scanRequestLine(record, input, end);
+  let p: usize;
+  if (isFresh(record)) {
+    startRecord(record);
+    p = scanRequestLine(record, input, end);
+    if (p > input) p = scanFieldLines(record, input, p, end, MODE_REQUEST);
+  } else {
+    p = input + <usize>getWord(record, RECORD_CURSOR);
+  }
   while (p != 0 && p < end) {
     const phase = getWord(record, RECORD_PHASE);
-    if (phase < <u32>PHASE_LINE) {
-      p = stepRequestLine(record, input, p, end);
-    } else if (phase == PHASE_END_LF) {
+    if (phase == PHASE_END_LF) {
       p = endsWithLf(record, input, p) ? finishRequest(record, input, p) : 0;
       if (p != 0) return complete(record, input, p);
+    } else if (phase < <u32>PHASE_LINE) {
+      p = stepRequestLine(record, input, p, end);
     } else {
-      if (phase == PHASE_LINE) {
-        p = scanFieldLines(record, input, p, end, MODE_REQUEST);
-        if (p == 0 || p >= end || getWord(record, RECORD_PHASE) == PHASE_END_LF) continue;
-      }
       p = stepFieldSection(record, input, p, end, FIELD_COUNT_MAX, MODE_REQUEST);
+      if (p != 0 && p < end && getWord(record, RECORD_PHASE) == PHASE_LINE) {
+        p = scanFieldLines(record, input, p, end, MODE_REQUEST);
+      }
     }
   }
   return suspend(record, input, p, HEAD_BYTES_MAX);
@@ -58,27 +60,36 @@ export function parseRequestHead(record: usize, input: usize, length: u32): u32 
 
 /** Parses a response head; `requestMethod` is the METHOD_* id of the request that it answers. */
 export function parseResponseHead(record: usize, input: usize, length: u32, requestMethod: u32): u32 {
-  if (getWord(record, RECORD_STATUS) != STATUS_INCOMPLETE || getWord(record, RECORD_PHASE) == PHASE_START) {
-    startRecord(record);
-  }
   const end = input + <usize>min(length, HEAD_BYTES_MAX);
-  let p = input + <usize>getWord(record, RECORD_CURSOR);
+  let p: usize;
+  if (isFresh(record)) {
+    startRecord(record);
+    p = scanStatusLine(record, input, end);
+    if (p > input) p = scanFieldLines(record, input, p, end, MODE_RESPONSE);
+  } else {
+    p = input + <usize>getWord(record, RECORD_CURSOR);
+  }
   while (p != 0 && p < end) {
     const phase = getWord(record, RECORD_PHASE);
-    if (phase < <u32>PHASE_LINE) {
-      p = stepStatusLine(record, input, p, end);
-    } else if (phase == PHASE_END_LF) {
+    if (phase == PHASE_END_LF) {
       p = endsWithLf(record, input, p) ? finishResponse(record, input, p, requestMethod) : 0;
       if (p != 0) return complete(record, input, p);
+    } else if (phase < <u32>PHASE_LINE) {
+      p = stepStatusLine(record, input, p, end);
     } else {
-      if (phase == PHASE_LINE) {
-        p = scanFieldLines(record, input, p, end, MODE_RESPONSE);
-        if (p == 0 || p >= end || getWord(record, RECORD_PHASE) == PHASE_END_LF) continue;
-      }
       p = stepFieldSection(record, input, p, end, FIELD_COUNT_MAX, MODE_RESPONSE);
+      if (p != 0 && p < end && getWord(record, RECORD_PHASE) == PHASE_LINE) {
+        p = scanFieldLines(record, input, p, end, MODE_RESPONSE);
+      }
     }
   }
   return suspend(record, input, p, HEAD_BYTES_MAX);
+}
+
+// @ts-ignore: decorator
+@inline
+function isFresh(record: usize): bool {
+  return getWord(record, RECORD_STATUS) != STATUS_INCOMPLETE || getWord(record, RECORD_PHASE) == PHASE_START;
 }
 
 export function endsWithLf(record: usize, input: usize, p: usize): bool {

@@ -26,17 +26,16 @@ import {
   RECORD_VERSION_MINOR,
   TARGET_ORIGIN,
 } from "./layout";
-import { fastEnd } from "./fast-lines";
+import { CRLF, fastEnd } from "./fast-lines";
 import { methodId, shortMethodId } from "./methods";
 import { fail, getWord, setWord } from "./record";
 import { checkTarget } from "./target";
 import { CLASS_TARGET, classOf, CR, LF, SP, targetEnd, targetStops, tokenEnd, tokenStops } from "./scan";
-import { stepVersion } from "./version";
+import { HTTP_1_0, HTTP_1_1, stepVersion } from "./version";
 import { METHOD_BYTES_MAX, TARGET_BYTES_MAX } from "../build/wasm/assembly/limits";
 
-const CRLF: u16 = 0x0a0d;
-const HTTP_1_0: u64 = 0x302e312f50545448;
-const HTTP_1_1: u64 = 0x312e312f50545448;
+
+const GET_SP: u32 = 0x20544547;
 
 /**
  * The common case, a whole ordinary request line, in vectors. Returns the start of the first field line, 0 after an error of
@@ -45,8 +44,8 @@ const HTTP_1_1: u64 = 0x312e312f50545448;
 export function scanRequestLine(record: usize, input: usize, end: usize): usize {
   const stop = fastEnd(end);
   if (input + 16 > stop) return input;
-  const methodLength = <usize>ctz(tokenStops(v128.load(input)) | 0x10000);
-  if (methodLength - 1 >= 15 || load<u8>(input + methodLength) != SP) return input;
+  const methodLength = shortMethodLength(input);
+  if (methodLength == 0) return input;
   const start = input + methodLength + 1;
   const targetStop = vectorTargetEnd(start, min(stop, start + TARGET_BYTES_MAX));
   if (targetStop == 0 || targetStop + 11 > stop || load<u16>(targetStop, 9) != CRLF) return input;
@@ -62,6 +61,15 @@ export function scanRequestLine(record: usize, input: usize, end: usize): usize 
   setWord(record, RECORD_VERSION_MINOR, version == HTTP_1_1 ? 1 : 0);
   setWord(record, RECORD_PHASE, PHASE_LINE);
   return targetStop + 11;
+}
+
+/** Bytes of a method that takes at most 15 and has a space behind it, else 0. */
+// @ts-ignore: decorator
+@inline
+function shortMethodLength(input: usize): usize {
+  if (load<u32>(input) == GET_SP) return 3;
+  const length = <usize>ctz(tokenStops(v128.load(input)) | 0x10000);
+  return length - 1 < 15 && load<u8>(input + length) == SP ? length : 0;
 }
 
 let mayHaveDotSegment: bool = false;

@@ -120,6 +120,13 @@ export function valueStops(block: v128): i32 {
   return i8x16.bitmask(v128.or(v128.andnot(control, tab), del));
 }
 
+// @ts-ignore: decorator
+@inline
+export function digitStops(block: v128): i32 {
+  const value = i8x16.sub(block, i8x16.splat(0x30));
+  return i8x16.bitmask(i8x16.gt_u(value, i8x16.splat(9)));
+}
+
 /** Lanes whose byte is missing from `rows`. Bytes from 0x80 on are in no class that is scanned this way. */
 // @ts-ignore: decorator
 @inline

@@ -16,13 +16,39 @@ import {
   RECORD_REASON_LENGTH,
   RECORD_REASON_START,
   RECORD_STATUS_CODE,
+  RECORD_VERSION_MINOR,
 } from "./layout";
+import { CRLF, fastEnd } from "./fast-lines";
 import { fail, getWord, setWord } from "./record";
 import { CR, LF, SP, valueEnd } from "./scan";
-import { isVersionByte, noteVersion, VERSION_BYTES } from "./version";
+import { HTTP_1_0, HTTP_1_1, isVersionByte, noteVersion, VERSION_BYTES } from "./version";
 
 const CODE_START: usize = VERSION_BYTES + 1;
 const CODE_END: usize = CODE_START + 3;
+
+/**
+ * The common case, a whole ordinary status line. Returns the start of the first field line, or `input` if it leaves everything to
+ * `stepStatusLine`.
+ */
+export function scanStatusLine(record: usize, input: usize, end: usize): usize {
+  const stop = fastEnd(end);
+  if (input + 16 > stop) return input;
+  const version = load<u64>(input);
+  if ((version != HTTP_1_1 && version != HTTP_1_0) || load<u8>(input, 8) != SP) return input;
+  const hundreds = <u32>load<u8>(input, 9) - 0x30;
+  const tens = <u32>load<u8>(input, 10) - 0x30;
+  const ones = <u32>load<u8>(input, 11) - 0x30;
+  if (hundreds - 1 > 8 || tens > 9 || ones > 9 || load<u8>(input, 12) != SP) return input;
+  const reason = input + CODE_END + 1;
+  const lineEnd = valueEnd(reason, stop);
+  if (lineEnd + 2 > stop || load<u16>(lineEnd) != CRLF) return input;
+  setWord(record, RECORD_VERSION_MINOR, version == HTTP_1_1 ? 1 : 0);
+  setWord(record, RECORD_STATUS_CODE, hundreds * 100 + tens * 10 + ones);
+  setWord(record, RECORD_REASON_START, <u32>CODE_END + 1);
+  setWord(record, RECORD_REASON_LENGTH, <u32>(lineEnd - reason));
+  setWord(record, RECORD_PHASE, PHASE_LINE);
+  return lineEnd + 2;
+}
 
 export function stepStatusLine(record: usize, input: usize, p: usize, end: usize): usize {
   switch (getWord(record, RECORD_PHASE)) {
