@@ -106,10 +106,7 @@ export class Cache {
 
   /** Removes all variants of a key; returns how many there were. */
   purge(key: CacheKey): number {
-    const count = this.#state.store.remove(key);
-    this.#state.stats.invalidated += count;
-    this.#voidFills(key);
-    return count;
+    return this.#remove(key, null);
   }
 
   /** As `purge`, for an absolute URI. */
@@ -265,8 +262,18 @@ export class Cache {
   }
 
   /** RFC 9111 section 4.4. */
-  #invalidate(request: RequestHead, response: ResponseHead): void {
-    for (const uri of invalidatedUris(request, response)) this.purgeUri(uri);
+  #invalidate(request: RequestHead, response: ResponseHead, plan: CachePlan): void {
+    for (const uri of invalidatedUris(request, response)) {
+      const key = keyOfUri(this.#memory, uri);
+      if (key !== undefined) this.#remove(key, plan);
+    }
+  }
+
+  #remove(key: CacheKey, author: CachePlan | null): number {
+    const count = this.#state.store.remove(key);
+    this.#state.stats.invalidated += count;
+    this.#voidFills(key, author);
+    return count;
   }
 
   #openFill(key: CacheKey, request: RequestHead): OpenFill | undefined {
@@ -281,10 +288,10 @@ export class Cache {
     const names = key === null ? [] : this.#varyNames(key);
     const plan = new CachePlan(this.#state, forward, names, {
       closed: () => this.#close(key, plan),
-      unsafe: (head) => this.#invalidate(forward.request, head),
+      unsafe: (head) => this.#invalidate(forward.request, head, plan),
     });
     const fill = new Fill(plan, this.#state.options.fill, this.#state.budget);
-    if (key === null || forward.request.method !== "GET") return fill;
+    if (key === null) return fill;
     const open: OpenFill = { key, fill, plan, isJoinable };
     const fills = this.#fills.get(key.h0);
     if (fills === undefined) this.#fills.set(key.h0, [open]);
@@ -301,10 +308,11 @@ export class Cache {
 
   /**
    * What is on its way was made before the purge: it goes to those who wait, not into the store.
+   * Not so the response that is the reason for it, its `author`.
    */
-  #voidFills(key: CacheKey): void {
-    for (const open of this.#fills.get(key.h0) ?? []) {
-      if (open.key.equals(key)) open.plan.invalidate();
+  #voidFills(key: CacheKey, author: CachePlan | null): void {
+    for (const { key: own, plan } of this.#fills.get(key.h0) ?? []) {
+      if (own.equals(key) && plan !== author) plan.invalidate();
     }
   }
 

@@ -56,7 +56,7 @@ export const CONTIGUOUS_BYTES_MAX = 16_384;
  * 100,000 small entries is 2.9 KiB each, of which the lines of a usual head are 0.4; a test fails
  * when heap and buffers alone take more than is counted.
  */
-export const STORED_OVERHEAD_BYTES = 2_100;
+const STORED_OVERHEAD_BYTES = 2_100;
 
 export class StoredResponse {
   readonly status: number;

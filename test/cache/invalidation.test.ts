@@ -62,6 +62,19 @@ describe("RFC 9111 4.4 invalidation and purges", () => {
     expect(harness.cache.store.count).toBe(0);
   });
 
+  test("RFC 9110 9.3.3 a POST response that is the target's new representation replaces it", () => {
+    harness.store("/a", FRESH, "old");
+    const [first, second] = [harness.request("POST", "/a"), harness.request("POST", "/a")];
+    const [one, two] = [harness.call(), harness.call()];
+    two.respond(200, [...FRESH, "Content-Location", "/a"], "two");
+    expect(second.cacheStatus).toBe("edgelane; fwd=method; fwd-status=200; ttl=60; stored");
+    expect(harness.get("/a").seen).toBe("200:two");
+    // What was on its way before is older, whatever it says of itself.
+    one.respond(200, [...FRESH, "Content-Location", "/a"], "one");
+    expect(first.seen).toBe("200:one");
+    expect(harness.get("/a").seen).toBe("waiting");
+  });
+
   test("a purge says how many stored responses it removed", () => {
     harness.store("/", [...FRESH, "Vary", "Foo"], "1", ["Foo", "1"]);
     harness.store("/", [...FRESH, "Vary", "Foo"], "2", ["Foo", "2"]);

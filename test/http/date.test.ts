@@ -1,4 +1,5 @@
-// HTTP-date in its three forms (RFC 9110 section 5.6.7) and as a cache reads it (RFC 9111 section 4.2).
+// HTTP-date in its three forms (RFC 9110 section 5.6.7) and as a cache reads it (RFC 9111 section
+// 4.2).
 
 import { describe, expect, test } from "vitest";
 import { formatHttpDate, parseHttpDate } from "../../src/http/date.ts";

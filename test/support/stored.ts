@@ -1,4 +1,5 @@
-// Owns stored responses for tests: fresh for a minute from a whole second on, unless fields say otherwise.
+// Owns stored responses for tests: fresh for a minute from a whole second on, unless fields say
+// otherwise.
 
 import { responseDirectives } from "../../src/cache/policy/directives.ts";
 import { FRESHNESS_DEFAULTS, metadataOf } from "../../src/cache/policy/freshness.ts";

@@ -131,7 +131,7 @@ export function metadataOf(
 }
 
 /** The value of Date, or the time of receipt without a valid one (RFC 9110 section 6.6.1). */
-export function dateOf(fields: FieldLines, responseMs: number): number {
+function dateOf(fields: FieldLines, responseMs: number): number {
   const value = getField(fields, "date");
   const dateMs = value === undefined ? Number.NaN : parseHttpDate(value, responseMs);
   return Number.isNaN(dateMs) ? responseMs : dateMs;

@@ -17,8 +17,9 @@ import type { StoredMetadata } from "./metadata.ts";
 import type { RuleName } from "./rules.ts";
 import { varyNames } from "./vary.ts";
 
-/** What a decision looks at of a request. */
-export type RequestView = Pick<RequestHead, "method" | "fields">;
+/** What a decision looks at of a request; the target URI only counts for POST. */
+export type RequestView = Pick<RequestHead, "method" | "fields"> &
+  Partial<Pick<RequestHead, "scheme" | "authority" | "path">>;
 
 export type StoreDecision =
   | {
@@ -50,6 +51,7 @@ export function mayStore(
   const own = freshnessLifetime(head, directives, times.responseMs, options);
   const cacheable = own.explicit || directives.public || isHeuristicallyCacheable(head.status);
   if (!cacheable) return refusal("status_not_cacheable");
+  if (request.method === "POST" && !own.explicit) return refusal("method");
   // A cookie made for one client is replayed to all only where the origin server itself stated how
   // long the response lives in caches (RFC 9111 section 7.3); neither a guess nor a route's ttl is
   // its word.
@@ -93,7 +95,7 @@ function prohibition(
   head: ResponseHead,
   directives: ResponseDirectives,
 ): RuleName | undefined {
-  if (request.method !== "GET") return "method";
+  if (request.method !== "GET" && !isRepresentation(request, head)) return "method";
   if (head.status < 200) return "status_not_final";
   if (head.status === 206 || head.status === 304) return "partial_content";
   const understood = UNDERSTOOD_STATUS.has(head.status);
@@ -108,6 +110,18 @@ function prohibition(
     return "authorization";
   }
   return undefined;
+}
+
+/**
+ * The response to POST is what a GET of the same target would get: a 200 with that Content-Location
+ * (RFC 9110 section 9.3.3). It must also state its freshness.
+ */
+function isRepresentation(request: RequestView, head: ResponseHead): boolean {
+  if (request.method !== "POST" || head.status !== 200) return false;
+  const location = getField(head.fields, "content-location");
+  if (location === undefined || request.authority === undefined) return false;
+  const target = URL.parse(`${request.scheme}://${request.authority}${request.path}`);
+  return target !== null && URL.parse(location, target)?.href === target.href;
 }
 
 /** RFC 9111 section 3.5. */

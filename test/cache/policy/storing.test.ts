@@ -94,6 +94,30 @@ describe("RFC 9111 3 not stored", () => {
   });
 });
 
+describe("RFC 9110 9.3.3 a response to POST", () => {
+  const target = { scheme: "http", authority: "a.test", path: "/a?b" } as const;
+  const store = (status: number, ...fields: string[]) =>
+    mayStore(
+      { method: "POST", fields: [], ...target },
+      { status, reason: "", fields },
+      { requestMs: NOW_MS, responseMs: NOW_MS },
+      AUTO,
+      FRESHNESS_DEFAULTS,
+    ).store;
+
+  test.each<[string, number, string[], boolean]>([
+    ["the target's representation", 200, cc("max-age=60", "Content-Location", "/a?b"), true],
+    ["by an absolute URI", 200, cc("max-age=60", "Content-Location", "http://A.test:80/a?b"), true],
+    ["another resource", 200, cc("max-age=60", "Content-Location", "/other"), false],
+    ["no Content-Location", 200, cc("max-age=60"), false],
+    ["another status", 201, cc("max-age=60", "Content-Location", "/a?b"), false],
+    ["no explicit freshness", 200, ["ETag", '"1"', "Content-Location", "/a?b"], false],
+    ["private", 200, cc("private, max-age=60", "Content-Location", "/a?b"), false],
+  ])("%s", (_name, status, fields, expected) => {
+    expect(store(status, ...fields)).toBe(expected);
+  });
+});
+
 describe("RFC 9111 3 stored", () => {
   test.each<[string, Row]>([
     ["explicit freshness of any status", { status: 599, fields: cc("max-age=60") }],
