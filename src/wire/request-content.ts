@@ -3,6 +3,7 @@
 
 import { Readable } from "node:stream";
 import type { GatewayError } from "../http/errors.ts";
+import { contentPassed } from "./read-memory.ts";
 
 /** The side of the connection that a content stream may ask for more. */
 export interface ContentSource {
@@ -34,6 +35,7 @@ export class RequestContent extends Readable {
 
   accept(chunk: Buffer): void {
     this.received += chunk.length;
+    contentPassed(chunk.length);
     // A stream that nobody reads any more takes everything: its bytes are being drained.
     this.full = !this.destroyed && !this.push(chunk);
   }
