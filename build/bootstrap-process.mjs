@@ -6,8 +6,12 @@ import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 
 const ROOT = new URL("../", import.meta.url);
-/** What is shown of the output of a program that failed. */
-const TAIL_LINES = 40;
+/**
+ * What is shown of the output of a program that failed: npm says what is wrong first, compilers
+ * last.
+ */
+const HEAD_LINES = 12;
+const TAIL_LINES = 30;
 const PARENT_CHECK_MS = 500;
 
 /** A path in the project. */
@@ -45,16 +49,18 @@ export function run(file, args, options = {}) {
   });
 }
 
-/** The same, but its failure is the end, with the end of what it printed. */
+/** The same, but its failure is the end, with what it printed. */
 export async function runOrFail(what, file, args, options) {
   const { code, output } = await run(file, args, options);
   if (code === 0) return;
-  process.stderr.write(`${tail(output)}\n`);
-  fail(`${what} failed (exit code ${code}); the end of its output is above`);
+  process.stderr.write(`${shorten(output)}\n`);
+  fail(`${what} failed (exit code ${code}); its output is above`);
 }
 
-export function tail(output) {
-  return output.trimEnd().split("\n").slice(-TAIL_LINES).join("\n");
+function shorten(output) {
+  const lines = output.trimEnd().split("\n");
+  if (lines.length <= HEAD_LINES + TAIL_LINES) return lines.join("\n");
+  return [...lines.slice(0, HEAD_LINES), "…", ...lines.slice(-TAIL_LINES)].join("\n");
 }
 
 /** Runs a program with our own input and output, and gives its exit code. */

@@ -162,9 +162,24 @@ describe("files", () => {
   });
 });
 
-it("package-lock.json names no registry", () => {
-  const lock = readFileSync(join(ROOT, "package-lock.json"), "utf8");
-  expect(lock).not.toMatch(/"resolved": "https?:/);
+describe("package-lock.json", () => {
+  const text = readFileSync(join(ROOT, "package-lock.json"), "utf8");
+
+  it("names no registry", () => {
+    expect(text).not.toMatch(/"resolved": "https?:/);
+  });
+
+  it("has every optional package of every platform, without which npm ci refuses it", () => {
+    const { packages } = JSON.parse(text) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+    };
+    const wrong = Object.entries(packages).flatMap(([owner, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies)
+        .filter((name) => !Object.keys(packages).some((path) => path.endsWith(`/${name}`)))
+        .map((name) => `${owner}: ${name}`),
+    );
+    expect(wrong).toEqual([]);
+  });
 });
 
 function walk(directory: string): string[] {
