@@ -72,7 +72,9 @@ function resolveUpstream(
   return {
     name,
     targets: present(upstream.targets).map(resolveTarget),
-    balance: resolveBalance(word(`${key}.balance`, upstream.balance)),
+    balance: resolveBalance(
+      word<NonNullable<EdgelaneUpstream["balance"]>>(`${key}.balance`, upstream.balance),
+    ),
     host: resolveHost(text(`${key}.host`, upstream.host)),
     pool: {
       connectionsMax: number(`${key}.pool.connections`, pool.connections),
@@ -111,7 +113,7 @@ function resolveTarget(target: EdgelaneUpstream["targets"][number]): resolved.Ta
 }
 
 /** The policies that config-unavailable.ts warns about are stood in for. */
-function resolveBalance(balance: resolved.BalancePolicy): resolved.BalancePolicy {
+function resolveBalance(balance: NonNullable<EdgelaneUpstream["balance"]>): resolved.BalancePolicy {
   return balance === "hash" || balance === "adaptive" ? "p2c-ewma" : balance;
 }
 
@@ -163,7 +165,6 @@ function resolveRouteCache(cache: NonNullable<EdgelaneRoute["cache"]>): resolved
     kind: "fixed",
     ttlSeconds: Math.floor(duration("", cache.ttl) / 1000),
     staleSeconds: cache.stale === undefined ? 0 : Math.floor(duration("", cache.stale) / 1000),
-    tags: present(cache.tags ?? []),
   };
 }
 

@@ -41,7 +41,7 @@ export interface EdgelaneConfig {
 
 export interface EdgelaneUpstream {
   targets: readonly (string | { url: string; weight?: number; backup?: boolean })[];
-  balance?: BalancePolicy;
+  balance?: BalancePolicy | "hash" | "adaptive";
   protocol?: "h1" | "h2";
   /** "preserve", "target" or a host name. */
   host?: string;

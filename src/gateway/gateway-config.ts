@@ -26,7 +26,8 @@ export interface TargetConfig {
   readonly backup: boolean;
 }
 
-export type BalancePolicy = "round-robin" | "least-conn" | "p2c-ewma" | "hash" | "adaptive";
+/** The policies that there are; config-unavailable.ts has those that can be asked for besides. */
+export type BalancePolicy = "round-robin" | "least-conn" | "p2c-ewma";
 
 /** What Host the origin sees: the client's, the target's own, or a fixed one. */
 export type HostPolicy =
@@ -90,7 +91,6 @@ export type RouteCache =
       readonly ttlSeconds: number;
       /** How long a stale response may still be used after its lifetime. */
       readonly staleSeconds: number;
-      readonly tags: readonly string[];
     };
 
 export interface RouteConfig {

@@ -67,7 +67,7 @@ function hitRules(route: RouteConfig, metrics: Metrics): HitRules {
 }
 
 function clusterConfig(upstream: UpstreamConfig, drainMs: number): ClusterConfig {
-  const { pool, timeout, retry } = upstream;
+  const { pool, timeout, retry, eject } = upstream;
   return {
     ...CLUSTER_DEFAULTS,
     name: upstream.name,
@@ -76,16 +76,14 @@ function clusterConfig(upstream: UpstreamConfig, drainMs: number): ClusterConfig
       weight,
       backup,
     })),
-    balance:
-      upstream.balance === "adaptive" || upstream.balance === "hash"
-        ? CLUSTER_DEFAULTS.balance
-        : upstream.balance,
+    balance: upstream.balance,
     pool: {
       ...CLUSTER_DEFAULTS.pool,
       connections: pool.connectionsMax,
       queue: pool.queueMax,
       queueTimeoutMs: pool.queueTimeoutMs,
       keepAliveMs: pool.keepAliveMs,
+      ageMaxMs: pool.ageMaxMs,
     },
     timeouts: {
       ...CLUSTER_DEFAULTS.timeouts,
@@ -99,6 +97,7 @@ function clusterConfig(upstream: UpstreamConfig, drainMs: number): ClusterConfig
       attempts: retry.attemptsMax,
       budgetShare: retry.budgetRatio,
     },
+    eject: { ...CLUSTER_DEFAULTS.eject, after: eject.after, forMs: eject.forMs },
     drainMs,
   };
 }
