@@ -4,7 +4,7 @@
 
 import { channel } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import { type Core, type Engine, loadCore } from "../../src/core/core.ts";
 import type { WireLimits } from "../../src/wire/handler.ts";
 import { InputStage } from "../../src/wire/input-stage.ts";
@@ -60,6 +60,7 @@ export class TestWire {
   readonly #clients = new Set<WireClient>();
   /** The gateway's side of each connection, by the client's port. */
   readonly #sockets = new Map<number, Socket>();
+  #sweep: () => void = () => {};
   readonly #note = (message: unknown): void => {
     const { socket } = message as { socket: Socket };
     if (socket.localPort === this.port) this.#sockets.set(socket.remotePort ?? 0, socket);
@@ -88,7 +89,12 @@ export class TestWire {
 
   async listen(): Promise<void> {
     socketAccepted.subscribe(this.#note);
+    const intervals = vi.spyOn(globalThis, "setInterval");
     this.port = await this.listener.listen();
+    const [sweep] = intervals.mock.calls[0] ?? [];
+    intervals.mockRestore();
+    if (sweep === undefined) throw new Error("nobody looks at the deadlines");
+    this.#sweep = sweep;
   }
 
   async client(options: ClientOptions = {}): Promise<WireClient> {
@@ -133,9 +139,10 @@ export class TestWire {
     await until(isRead, "the bytes at the gateway");
   }
 
-  /** Lets time pass for the gateway; its next sweep sees it. */
-  advance(ms: number): void {
+  /** Lets time pass for the gateway, and has it look at its deadlines. */
+  sweepAfter(ms: number): void {
     this.clock.advance(ms);
+    this.#sweep();
   }
 
   /** Resolves when no connection is open. */
