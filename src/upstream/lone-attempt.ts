@@ -8,7 +8,7 @@ import type { ResponseHead } from "../http/message.ts";
 import type { AttemptListener, OriginRequest } from "./attempt.ts";
 import type { Connector } from "./connection.ts";
 import { exchangeFailure, RESPONSE_HEAD_BYTES_MAX } from "./failures.ts";
-import { isForeignTransferCoding, loneRequestFields, safeReason } from "./origin-fields.ts";
+import { loneRequestFields, safeReason } from "./origin-fields.ts";
 import {
   type AttemptHost,
   CONNECTING,
@@ -94,7 +94,7 @@ export class LoneAttempt extends WatchedAttempt {
     outgoing.on("error", (error) => this.#fail(error));
     outgoing.on("information", (head) => this.#onInterim(head));
     outgoing.on("upgrade", () => {
-      if (!this.silent) this.expire("upstream_invalid", "unasked 101");
+      if (!this.silent) this.refuses(101, []);
     });
     outgoing.on("response", (incoming) => this.#onResponse(incoming));
     this.phase = this.content === null ? WAITING : EXPECTING;
@@ -156,10 +156,7 @@ export class LoneAttempt extends WatchedAttempt {
     this.responseBegun = true;
     this.lastMs = this.#host.nowMs;
     const { statusCode = 0, statusMessage = "", rawHeaders } = incoming;
-    if (isForeignTransferCoding(rawHeaders)) {
-      this.expire("upstream_invalid", "transfer coding besides chunked");
-      return;
-    }
+    if (this.refuses(statusCode, rawHeaders)) return;
     this.phase = READING;
     incoming.on("data", (chunk: Buffer) => {
       if (this.silent) return;

@@ -54,16 +54,17 @@ function has(fields: FieldLines, nameLower: string): boolean {
 }
 
 /**
- * A transfer coding besides chunked. We neither decode it nor may we pass the content on with the
- * field removed, so the response is refused (RFC 9112 section 7: we sent no TE that would allow
- * it).
+ * A transfer coding besides a single chunked. We neither decode it nor may we pass the content on
+ * with the field removed, so the response is refused (RFC 9112 section 7: we sent no TE that would
+ * allow it; section 6.1: chunked is applied once).
  */
 export function isForeignTransferCoding(fields: FieldLines): boolean {
+  let codings = 0;
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index];
-    if (name?.length === 17 && name.toLowerCase() === "transfer-encoding") {
-      if (fields[index + 1]?.toLowerCase() !== "chunked") return true;
-    }
+    if (name?.length !== 17 || name.toLowerCase() !== "transfer-encoding") continue;
+    codings += 1;
+    if (codings > 1 || fields[index + 1]?.toLowerCase() !== "chunked") return true;
   }
   return false;
 }

@@ -10,12 +10,7 @@ import type { AttemptListener, OriginRequest } from "./attempt.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
 import type { Connection } from "./connection.ts";
 import { exchangeFailure, type Progress } from "./failures.ts";
-import {
-  decodeFields,
-  fieldsWithLength,
-  isForeignTransferCoding,
-  safeReason,
-} from "./origin-fields.ts";
+import { decodeFields, fieldsWithLength, safeReason } from "./origin-fields.ts";
 import {
   type AttemptHost,
   CONNECTING,
@@ -142,11 +137,8 @@ export class PooledAttempt extends WatchedAttempt implements Dispatcher.Dispatch
     if (this.silent) return;
     this.lastMs = this.#host.nowMs;
     const fields = decodeFields(controller.rawHeaders);
-    if (status === 101) {
-      this.expire("upstream_invalid", "unasked 101");
-    } else if (isForeignTransferCoding(fields)) {
-      this.expire("upstream_invalid", "transfer coding besides chunked");
-    } else if (status < 200) {
+    if (this.refuses(status, fields)) return;
+    if (status < 200) {
       this.listener.interim({ status, reason: safeReason(reason), fields });
     } else {
       this.phase = READING;

@@ -4,7 +4,9 @@
 
 import type { Socket } from "node:net";
 import { GatewayError } from "../http/errors.ts";
+import type { FieldLines } from "../http/message.ts";
 import type { Attempt, AttemptListener, AttemptTimeouts, OriginRequest } from "./attempt.ts";
+import { isForeignTransferCoding } from "./origin-fields.ts";
 
 /** Where an attempt runs: one slot of a target. */
 export interface AttemptHost {
@@ -94,6 +96,17 @@ export abstract class WatchedAttempt implements Attempt {
       default:
         return;
     }
+  }
+
+  /** Gives the attempt up if the head is one that we do not pass on; true if it did. */
+  protected refuses(status: number, fields: FieldLines): boolean {
+    let detail = "";
+    if (status === 101) detail = "unasked 101";
+    else if (status < 100) detail = "status below 100";
+    else if (isForeignTransferCoding(fields)) detail = "transfer coding besides chunked";
+    if (detail === "") return false;
+    this.expire("upstream_invalid", detail);
+    return true;
   }
 
   /**

@@ -283,6 +283,75 @@ describe.each(WAYS)("%s: failures in the content", (_way, parts) => {
   });
 });
 
+describe.each(WAYS)("%s: malformed heads are refused", (_way, parts) => {
+  const ok = "HTTP/1.1 200 OK\r\n";
+  const none = "Content-Length: 0\r\n\r\n";
+  const rows: [name: string, response: string][] = [
+    ["RFC 9112 5.2 obs-fold", `${ok}A: b\r\n c\r\n${none}`],
+    ["RFC 9112 2.2 bare LF after the status line", `HTTP/1.1 200 OK\n${none}`],
+    ["RFC 9112 2.2 bare LF after a field line", `${ok}A: b\n${none}`],
+    ["RFC 9112 2.2 bare CR", `${ok}A: b\rc\r\n${none}`],
+    ["RFC 9110 5.5 NUL", `${ok}A: b\0c\r\n${none}`],
+    ["RFC 9112 5.1 space before the colon", `${ok}A : b\r\n${none}`],
+    ["RFC 9112 5 empty name", `${ok}: b\r\n${none}`],
+    ["RFC 9112 6.3 signed length", `${ok}Content-Length: +2\r\n\r\nhi`],
+    ["RFC 9112 6.3 list of lengths", `${ok}Content-Length: 2, 2\r\n\r\nhi`],
+    ["RFC 9112 6.3 empty length", `${ok}Content-Length: \r\n\r\nhi`],
+    ["RFC 9112 6.3 length beyond 2^64", `${ok}Content-Length: 99999999999999999999\r\n\r\nhi`],
+    [
+      "RFC 9112 6.1 chunked twice, in one line",
+      `${ok}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n`,
+    ],
+    [
+      "RFC 9112 6.1 chunked twice, in two lines",
+      `${ok}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    ],
+    ["RFC 9112 4 two digits of status", `HTTP/1.1 99 X\r\n${none}`],
+    ["RFC 9112 4 four digits of status", `HTTP/1.1 1000 X\r\n${none}`],
+    ["RFC 9110 15 a status below 100", `HTTP/1.1 000 X\r\n${none}`],
+  ];
+  test.each(rows)("%s", async (_name, response) => {
+    await start(answering(response));
+    const got = await exchange(cluster, requestOf("GET", "/", parts));
+    expect([got.error?.code, got.head, got.endings]).toEqual(["upstream_invalid", null, 1]);
+  });
+});
+
+describe.each(WAYS)("%s: malformed chunks break the response", (_way, parts) => {
+  const rows: [name: string, chunks: string][] = [
+    ["RFC 9112 7.1 bare LF", "2\nhi\r\n0\r\n\r\n"],
+    ["RFC 9112 7.1 prefixed size", "0x2\r\nhi\r\n0\r\n\r\n"],
+    ["RFC 9112 7.1 signed size", "-2\r\nhi\r\n0\r\n\r\n"],
+    ["RFC 9112 7.1 size beyond 2^64", "10000000000000002\r\nhi\r\n0\r\n\r\n"],
+    ["RFC 9112 7.1 no terminator", "2\r\nhiXX0\r\n\r\n"],
+    ["RFC 9112 7.1.2 a trailer of 200 KB", `0\r\nA: ${"a".repeat(200_000)}\r\n\r\n`],
+  ];
+  test.each(rows)("%s", async (_name, chunks) => {
+    await start(answering(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`));
+    const got = await exchange(cluster, requestOf("GET", "/", parts));
+    expect([got.error?.code, got.trailers, got.endings]).toEqual(["upstream_invalid", null, 1]);
+  });
+});
+
+test("a callback that throws is our fault, not the origin's: internal_error", async () => {
+  await start(answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"));
+  const recorder = new Recorder();
+  recorder.onHead = () => {
+    throw new TypeError("a programmer's mistake");
+  };
+  const got = await exchange(cluster, requestOf("GET", "/"), recorder);
+  expect([got.error?.code, got.endings]).toEqual(["internal_error", 1]);
+  expect(cluster.targets()[0]?.failures).toEqual({});
+});
+
+test("a name with an IPv6 and an IPv4 address reaches whichever answers", async () => {
+  await start(answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"));
+  await cluster.close();
+  cluster = clusterOf(`http://localhost:${origin.port}`);
+  expect((await exchange(cluster, requestOf("GET", "/"))).content).toBe("hi");
+  expect(cluster.targets()[0]?.target).toBe(`localhost:${origin.port}`);
+});
+
 test("RFC 9110 15.2 an unasked 100 fails a pooled exchange, as undici has it", async () => {
   await start(
     answering("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
