@@ -1,5 +1,6 @@
-// uri-host [ ":" port ] (RFC 3986 section 3.2.2, RFC 9110 section 7.2), as Host and the request-target carry it. Userinfo, an
-// empty host, an empty port and IPvFuture are refused. Knows no records.
+// uri-host [ ":" port ] (RFC 3986 section 3.2.2, RFC 9110 section 7.2), as Host and the
+// request-target carry it. Userinfo, an empty host, an empty port and IPvFuture are refused. Knows
+// no records.
 
 import { HOST_BYTES_MAX } from "../build/wasm/assembly/limits";
 import { COLON, digitStops, lastBlockAddress, regNameEnd, regNameStops } from "./scan";
@@ -9,7 +10,10 @@ const BRACKET_CLOSE: u8 = 0x5d;
 const DOT: u8 = 0x2e;
 const PERCENT: u8 = 0x25;
 
-/** Address of the byte behind the host of the authority [start, end): its ":" or `end`; 0 if the authority is not valid. */
+/**
+ * Address of the byte behind the host of the authority [start, end): its ":" or `end`; 0 if the
+ * authority is not valid.
+ */
 export function hostEnd(start: usize, end: usize): usize {
   if (start >= end) return 0;
   const literal = load<u8>(start) == BRACKET_OPEN;
@@ -20,8 +24,8 @@ export function hostEnd(start: usize, end: usize): usize {
 }
 
 /**
- * True if the `length` bytes are a registered name of up to 31 bytes, maybe with a port of up to four digits: most of all hosts.
- * False says nothing; `hostEnd` decides.
+ * True if the `length` bytes are a registered name of up to 31 bytes, maybe with a port of up to
+ * four digits: most of all hosts. False says nothing; `hostEnd` decides.
  */
 // @ts-ignore: decorator
 @inline
@@ -73,7 +77,10 @@ function addressLiteralEnd(start: usize, end: usize): usize {
   return isIpv6Address(start + 1, close) ? close + 1 : 0;
 }
 
-/** IPv6address of RFC 3986: eight groups of up to four hex digits, "::" for at least one, the last two maybe as IPv4. */
+/**
+ * IPv6address of RFC 3986: eight groups of up to four hex digits, "::" for at least one, the last
+ * two maybe as IPv4.
+ */
 function isIpv6Address(start: usize, end: usize): bool {
   let groups: u32 = 0;
   let compressed = false;
@@ -110,7 +117,9 @@ function isIpv4Address(start: usize, end: usize): bool {
     if (octet > 0 && (p >= end || load<u8>(p++) != DOT)) return false;
     const first = p;
     let value: u32 = 0;
-    while (p < end && p - first < 3 && isDigit(load<u8>(p))) value = value * 10 + (load<u8>(p++) - 0x30);
+    while (p < end && p - first < 3 && isDigit(load<u8>(p))) {
+      value = value * 10 + (load<u8>(p++) - 0x30);
+    }
     if (p == first || value > 255) return false;
     if (p - first > 1 && load<u8>(first) == 0x30) return false;
   }

@@ -1,5 +1,6 @@
-// The cache key of a request (RFC 9111 section 2, RFC 9110 section 4.2.3): "scheme://authority/path?query", the authority in
-// lower case and without the scheme's default port, the path as sent; and its 128-bit hash under the process's seed.
+// The cache key of a request (RFC 9111 section 2, RFC 9110 section 4.2.3):
+// "scheme://authority/path?query", the authority in lower case and without the scheme's default
+// port, the path as sent; and its 128-bit hash under the process's seed.
 
 import { hostEnd, lower, portNumber } from "./authority";
 import { deriveSecret } from "./hash-long";
@@ -36,8 +37,9 @@ export function hashKey64(address: usize, length: u32): void {
 }
 
 /**
- * Writes the key of a complete request head and hashes it. `secure` is 1 for a connection under TLS. Returns the key's length, 0
- * for a request whose target has no path (authority and asterisk form).
+ * Writes the key of a complete request head and hashes it. `secure` is 1 for a connection under
+ * TLS. Returns the key's length, 0 for a request whose target has no path (authority and asterisk
+ * form).
  */
 export function requestKey(record: usize, input: usize, secure: u32): u32 {
   const form = getWord(record, RECORD_TARGET_FORM);

@@ -1,5 +1,6 @@
-// Chunk extensions (RFC 9112 section 7.1.1): *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ). Their grammar is
-// checked because lenient reading of them has been used to smuggle requests; their size is bounded per chunk and per message.
+// Chunk extensions (RFC 9112 section 7.1.1): *( BWS ";" BWS name [ BWS "=" BWS ( token /
+// quoted-string ) ] ). Their grammar is checked because lenient reading of them has been used to
+// smuggle requests; their size is bounded per chunk and per message.
 
 import { failChunked } from "./chunked";
 import {
@@ -94,7 +95,10 @@ function afterItem(byte: u8): u32 {
   return byte == SEMICOLON ? CHUNK_EXTENSION_NAME_START : NONE;
 }
 
-/** quoted-string (RFC 9110 section 5.6.4): both qdtext and what a backslash may precede are field value bytes. */
+/**
+ * quoted-string (RFC 9110 section 5.6.4): both qdtext and what a backslash may precede are field
+ * value bytes.
+ */
 function nextQuoted(phase: u32, byte: u8): u32 {
   if ((classOf(byte) & CLASS_VALUE) == 0) return NONE;
   if (phase == CHUNK_EXTENSION_ESCAPE) return CHUNK_EXTENSION_QUOTED;

@@ -1,5 +1,6 @@
-// The chunked transfer coding (RFC 9112 section 7.1): sizes, extensions (grammar checked, meaning ignored), exact CRLFs, trailer
-// section. Resumable at every byte; content is reported as spans of the caller's input and never copied.
+// The chunked transfer coding (RFC 9112 section 7.1): sizes, extensions (grammar checked, meaning
+// ignored), exact CRLFs, trailer section. Resumable at every byte; content is reported as spans of
+// the caller's input and never copied.
 
 import { stepExtension } from "./chunk-extension";
 import {
@@ -49,8 +50,9 @@ export function resetChunked(state: usize): void {
 }
 
 /**
- * Decodes the next `length` bytes of a chunked body. The state then tells how many of them are done with (CHUNKED_CONSUMED)
- * and which of them are content. Once complete or in error, a state stays so and consumes nothing.
+ * Decodes the next `length` bytes of a chunked body. The state then tells how many of them are done
+ * with (CHUNKED_CONSUMED) and which of them are content. Once complete or in error, a state stays
+ * so and consumes nothing.
  */
 export function decodeChunked(state: usize, input: usize, length: u32): u32 {
   setWord(state, CHUNKED_SPAN_COUNT, 0);
@@ -77,7 +79,9 @@ export function decodeChunked(state: usize, input: usize, length: u32): u32 {
   return getWord(state, CHUNKED_STATUS);
 }
 
-/** Notes the error at `offset` of this call's input; returns 0, the address that ends the decoding. */
+/**
+ * Notes the error at `offset` of this call's input; returns 0, the address that ends the decoding.
+ */
 export function failChunked(state: usize, code: u32, offset: i64): usize {
   setWord(state, CHUNKED_STATUS, STATUS_ERROR);
   setWord(state, CHUNKED_ERROR_CODE, code);

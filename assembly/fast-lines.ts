@@ -1,5 +1,6 @@
-// The common field line, whole and well formed, in vectors. Hot: this loop decides the speed of the parser. It never reports an
-// error of syntax: at the first line that is unusual or not complete it leaves off, and field-lines.ts goes on there byte by byte.
+// The common field line, whole and well formed, in vectors. Hot: this loop decides the speed of the
+// parser. It never reports an error of syntax: at the first line that is unusual or not complete it
+// leaves off, and field-lines.ts goes on there byte by byte.
 
 import { noteMeaning } from "./field-meaning";
 import { candidateId, entryOf, matches } from "./field-names";
@@ -30,10 +31,16 @@ export function fastEnd(end: usize): usize {
 }
 
 /**
- * Reads whole lines from the line start `p`. Returns the start of the first line that it did not read, or the LF of the empty
- * line with the phase set to it, or 0 after an error of meaning.
+ * Reads whole lines from the line start `p`. Returns the start of the first line that it did not
+ * read, or the LF of the empty line with the phase set to it, or 0 after an error of meaning.
  */
-export function scanFieldLines(record: usize, input: usize, start: usize, end: usize, mode: u32): usize {
+export function scanFieldLines(
+  record: usize,
+  input: usize,
+  start: usize,
+  end: usize,
+  mode: u32,
+): usize {
   const stop = fastEnd(end);
   const first = record + (RECORD_FIELDS << 2);
   const last = first + ((FIELD_COUNT_MAX - 1) << 4);
@@ -41,7 +48,8 @@ export function scanFieldLines(record: usize, input: usize, start: usize, end: u
   let present = load<u64>(record, RECORD_PRESENT_LOW << 2);
   let p = start;
   while (p < stop && load<u8>(p) != CR && entry <= last) {
-    // From the start of the line, not of the value: so that the next line does not wait for this one's colon to be found.
+    // From the start of the line, not of the value: so that the next line does not wait for this
+    // one's colon to be found.
     const lineEnd = vectorLineEnd(p, stop);
     if (lineEnd + 2 > stop || load<u16>(lineEnd) != CRLF) break;
     const length = nameLength(p);
@@ -87,8 +95,8 @@ function nameLength(p: usize): usize {
 function idOf(p: usize, length: usize): u32 {
   const candidate = candidateId(p, length);
   const entry = entryOf(candidate);
-  const known = matches(v128.load(p), entry) && (length < 16 || matches(v128.load(p, 16), entry + 32));
-  return known ? candidate : FIELD_OTHER;
+  if (!matches(v128.load(p), entry)) return FIELD_OTHER;
+  return length < 16 || matches(v128.load(p, 16), entry + 32) ? candidate : FIELD_OTHER;
 }
 
 // @ts-ignore: decorator
@@ -102,8 +110,8 @@ function valueStart(start: usize, lineEnd: usize): usize {
 }
 
 /**
- * First byte that no value may hold, or any address from `stop` on. The first compare is for plain ASCII: HTAB and obs-text it takes
- * for unusual, and the second one, which is exact, decides.
+ * First byte that no value may hold, or any address from `stop` on. The first compare is for plain
+ * ASCII: HTAB and obs-text it takes for unusual, and the second one, which is exact, decides.
  */
 // @ts-ignore: decorator
 @inline

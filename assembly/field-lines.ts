@@ -1,5 +1,6 @@
-// The field section of a head or trailer section (RFC 9112 section 5), resumable at every byte. Bare CR and LF, obs-fold and space
-// before the colon are refused, never repaired. What a field means for the message is decided in field-meaning.ts.
+// The field section of a head or trailer section (RFC 9112 section 5), resumable at every byte.
+// Bare CR and LF, obs-fold and space before the colon are refused, never repaired. What a field
+// means for the message is decided in field-meaning.ts.
 
 import { fieldId } from "./field-names";
 import { noteField } from "./field-meaning";
@@ -26,8 +27,9 @@ import { fail, getWord, setWord } from "./record";
 import { COLON, CR, HTAB, LF, SP, tokenEnd, valueEnd } from "./scan";
 
 /**
- * Goes on from the byte at `p` in one of the phases of a field section. Returns the address of the next byte to look at, 0 after
- * an error. PHASE_END_LF is the caller's: what the empty line completes depends on the message.
+ * Goes on from the byte at `p` in one of the phases of a field section. Returns the address of the
+ * next byte to look at, 0 after an error. PHASE_END_LF is the caller's: what the empty line
+ * completes depends on the message.
  */
 export function stepFieldSection(
   record: usize,

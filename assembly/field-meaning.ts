@@ -1,5 +1,6 @@
-// What single field lines mean for the message: Host, framing (RFC 9112 section 6), Connection (RFC 9110 section 7.6.1), Expect,
-// and which names a trailer section may not hold (RFC 9110 section 6.5.1). Knows the line, not the rest of the head.
+// What single field lines mean for the message: Host, framing (RFC 9112 section 6), Connection (RFC
+// 9110 section 7.6.1), Expect, and which names a trailer section may not hold (RFC 9110 section
+// 6.5.1). Knows the line, not the rest of the head.
 
 import { hostEnd, isPlainHost } from "./authority";
 import { isOws } from "./field-lines";
@@ -69,7 +70,8 @@ export function noteMeaning(record: usize, input: usize, entry: usize, id: u32, 
 }
 
 export function isPresent(record: usize, id: u32): bool {
-  return (getWord(record, id < 32 ? RECORD_PRESENT_LOW : RECORD_PRESENT_HIGH) & (<u32>1 << (id & 31))) != 0;
+  const word = getWord(record, id < 32 ? RECORD_PRESENT_LOW : RECORD_PRESENT_HIGH);
+  return (word & (<u32>1 << (id & 31))) != 0;
 }
 
 function refuse(record: usize, code: u32, offset: u32): bool {
@@ -97,7 +99,10 @@ function noteHost(record: usize, input: usize, entry: usize): bool {
   return refuse(record, ERROR_HOST_INVALID, load<u32>(entry, 8));
 }
 
-/** RFC 9110 section 8.6: digits only. A list or a repetition is refused even where its members agree. */
+/**
+ * RFC 9110 section 8.6: digits only. A list or a repetition is refused even where its members
+ * agree.
+ */
 function noteContentLength(record: usize, input: usize, entry: usize): bool {
   if (isPresent(record, FIELD_TRANSFER_ENCODING)) {
     return refuse(record, ERROR_LENGTH_AND_TRANSFER_ENCODING, load<u32>(entry));
@@ -120,7 +125,10 @@ function noteContentLength(record: usize, input: usize, entry: usize): bool {
   return true;
 }
 
-/** RFC 9112 section 6.1: one field with the one coding `chunked`; anything else could be framed in two ways. */
+/**
+ * RFC 9112 section 6.1: one field with the one coding `chunked`; anything else could be framed in
+ * two ways.
+ */
 function noteTransferEncoding(record: usize, input: usize, entry: usize): bool {
   const name = load<u32>(entry);
   if (getWord(record, RECORD_VERSION_MINOR) == 0) {
@@ -173,8 +181,9 @@ function noteConnection(record: usize, input: usize, entry: usize): bool {
   return true;
 }
 
-// Options and expectations are compared as numbers with bit 0x20 set in every byte. That folds letters; of the other bytes in them,
-// "-", "0" and "1", it only confuses with controls, which no value holds.
+// Options and expectations are compared as numbers with bit 0x20 set in every byte. That folds
+// letters; of the other bytes in them, "-", "0" and "1", it only confuses with controls, which no
+// value holds.
 const KEEP_ALIVE_START: u64 = 0x696c612d7065656b;
 const KEEP_ALIVE_END: u16 = 0x6576;
 const CLOSE_START: u32 = 0x736f6c63;

@@ -1,5 +1,6 @@
-// Well-known field names: a perfect hash finds the one candidate, a masked v128 compare confirms it in any case. The list comes from
-// the FIELD_* ids of layout.ts; the tables are laid out when the module starts.
+// Well-known field names: a perfect hash finds the one candidate, a masked v128 compare confirms it
+// in any case. The list comes from the FIELD_* ids of layout.ts; the tables are laid out when the
+// module starts.
 
 import {
   NAME_HASH_MULTIPLIER,
@@ -16,9 +17,10 @@ const ENTRY_BYTES: usize = 64;
 /** Id of the candidate for each hash. */
 const slots: usize = memory.data(1 << NAME_SLOT_BITS);
 /**
- * An entry holds a name and the colon behind it, so that a longer name which starts like it does not agree. It is two pairs of 16
- * bytes: [mask, text] for bytes 0-15 and for bytes 16-31. `(input & mask) == text` holds in every lane if and only if the input is
- * the name in any case, then a colon; both are 0 in lanes behind the colon.
+ * An entry holds a name and the colon behind it, so that a longer name which starts like it does
+ * not agree. It is two pairs of 16 bytes: [mask, text] for bytes 0-15 and for bytes 16-31. `(input
+ * & mask) == text` holds in every lane if and only if the input is the name in any case, then a
+ * colon; both are 0 in lanes behind the colon.
  */
 const entries: usize = memory.data(FIELD_COUNT * <i32>ENTRY_BYTES, 16);
 fillTables();

@@ -1,5 +1,5 @@
-// What only the whole head decides: a missing or disagreeing Host, message framing (RFC 9112 section 6.3) and persistence
-// (section 9.3).
+// What only the whole head decides: a missing or disagreeing Host, message framing (RFC 9112
+// section 6.3) and persistence (section 9.3).
 
 import { isPresent } from "./field-meaning";
 import {
@@ -32,12 +32,15 @@ import { checkHostAgrees } from "./target";
 
 /** `p` is the LF of the empty line; returned unless there is an error, then 0. */
 export function finishRequest(record: usize, input: usize, p: usize): usize {
-  if (getWord(record, RECORD_HOST_INDEX) == 0xffffffff && getWord(record, RECORD_VERSION_MINOR) == 1) {
+  const hasHost = getWord(record, RECORD_HOST_INDEX) != 0xffffffff;
+  if (!hasHost && getWord(record, RECORD_VERSION_MINOR) == 1) {
     return fail(record, ERROR_HOST_MISSING, p - 1 - input);
   }
-  if (getWord(record, RECORD_TARGET_FORM) == TARGET_ABSOLUTE && !checkHostAgrees(record, input)) return 0;
+  const absolute = getWord(record, RECORD_TARGET_FORM) == TARGET_ABSOLUTE;
+  if (absolute && !checkHostAgrees(record, input)) return 0;
   setWord(record, RECORD_FRAMING, declaredFraming(record, FRAMING_NONE));
-  setWord(record, RECORD_FLAGS, getWord(record, RECORD_FLAGS) | persistence(record) | upgrade(record));
+  const flags = persistence(record) | upgrade(record);
+  setWord(record, RECORD_FLAGS, getWord(record, RECORD_FLAGS) | flags);
   return p;
 }
 
@@ -61,7 +64,10 @@ function declaredFraming(record: usize, otherwise: u32): u32 {
   return isPresent(record, FIELD_CONTENT_LENGTH) ? FRAMING_LENGTH : otherwise;
 }
 
-/** RFC 9112 section 9.3: close wins; HTTP/1.1 persists without being asked, HTTP/1.0 only when asked. */
+/**
+ * RFC 9112 section 9.3: close wins; HTTP/1.1 persists without being asked, HTTP/1.0 only when
+ * asked.
+ */
 function persistence(record: usize): u32 {
   const flags = getWord(record, RECORD_FLAGS);
   if ((flags & FLAG_OPTION_CLOSE) != 0) return 0;

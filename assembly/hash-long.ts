@@ -1,5 +1,5 @@
-// XXH3 for more than 240 bytes: eight 64-bit lanes in four vectors, 64 bytes a stripe, 16 stripes a block, under a secret that was
-// derived from the seed once.
+// XXH3 for more than 240 bytes: eight 64-bit lanes in four vectors, 64 bytes a stripe, 16 stripes a
+// block, under a secret that was derived from the seed once.
 
 import {
   avalanche,

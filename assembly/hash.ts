@@ -1,5 +1,6 @@
-// XXH3 with a seed, 64 and 128 bits (xxHash 0.8, little-endian), for cache keys. A random seed per process keeps anybody from
-// aiming collisions. Inputs of more than 240 bytes go through the striped loop in hash-long.ts.
+// XXH3 with a seed, 64 and 128 bits (xxHash 0.8, little-endian), for cache keys. A random seed per
+// process keeps anybody from aiming collisions. Inputs of more than 240 bytes go through the
+// striped loop in hash-long.ts.
 
 import { hashLong128, hashLong64 } from "./hash-long";
 import {
@@ -146,7 +147,9 @@ function nineToSixteen128(input: usize, length: u32, seed: u64, out: usize): voi
   store128(out, avalanche(low * PRIME64_2), avalanche(wideHigh));
 }
 
-/** 17 to 240 bytes. The two halves of the sum are `low` and `high`; `pair` mixes 32 bytes into them. */
+/**
+ * 17 to 240 bytes. The two halves of the sum are `low` and `high`; `pair` mixes 32 bytes into them.
+ */
 function mixed128(input: usize, length: u32, seed: u64, out: usize): void {
   const end = input + <usize>length;
   sumLow = <u64>length * PRIME64_1;

@@ -1,5 +1,6 @@
-// Request and response heads -> HeadRecord (RFC 9112 sections 2 to 6). Hot. Every decision is made at the byte that forces it, so
-// that a head gives the same result, code and offset however it is split.
+// Request and response heads -> HeadRecord (RFC 9112 sections 2 to 6). Hot. Every decision is made
+// at the byte that forces it, so that a head gives the same result, code and offset however it is
+// split.
 
 import { scanFieldLines } from "./fast-lines";
 import { stepFieldSection } from "./field-lines";
@@ -28,8 +29,8 @@ import { scanStatusLine, stepStatusLine } from "./status-line";
 import { FIELD_COUNT_MAX, HEAD_BYTES_MAX } from "../build/wasm/assembly/limits";
 
 /**
- * Parses the request head at `input`. STATUS_INCOMPLETE: call again with the same record and input and a larger length; no
- * byte is looked at twice but those of a field line that lay at the end.
+ * Parses the request head at `input`. STATUS_INCOMPLETE: call again with the same record and input
+ * and a larger length; no byte is looked at twice but those of a field line that lay at the end.
  */
 export function parseRequestHead(record: usize, input: usize, length: u32): u32 {
   const end = input + <usize>min(length, HEAD_BYTES_MAX);
@@ -59,7 +60,12 @@ export function parseRequestHead(record: usize, input: usize, length: u32): u32 
 }
 
 /** Parses a response head; `requestMethod` is the METHOD_* id of the request that it answers. */
-export function parseResponseHead(record: usize, input: usize, length: u32, requestMethod: u32): u32 {
+export function parseResponseHead(
+  record: usize,
+  input: usize,
+  length: u32,
+  requestMethod: u32,
+): u32 {
   const end = input + <usize>min(length, HEAD_BYTES_MAX);
   let p: usize;
   if (isFresh(record)) {
@@ -89,7 +95,8 @@ export function parseResponseHead(record: usize, input: usize, length: u32, requ
 // @ts-ignore: decorator
 @inline
 function isFresh(record: usize): bool {
-  return getWord(record, RECORD_STATUS) != STATUS_INCOMPLETE || getWord(record, RECORD_PHASE) == PHASE_START;
+  const incomplete = getWord(record, RECORD_STATUS) == STATUS_INCOMPLETE;
+  return !incomplete || getWord(record, RECORD_PHASE) == PHASE_START;
 }
 
 export function endsWithLf(record: usize, input: usize, p: usize): bool {
@@ -104,7 +111,10 @@ export function complete(record: usize, input: usize, p: usize): u32 {
   return STATUS_COMPLETE;
 }
 
-/** All bytes are looked at, or there was an error (`p` is 0). A head that cannot end within its limit is an error already. */
+/**
+ * All bytes are looked at, or there was an error (`p` is 0). A head that cannot end within its
+ * limit is an error already.
+ */
 export function suspend(record: usize, input: usize, p: usize, bytesMax: u32): u32 {
   if (p == 0) return STATUS_ERROR;
   const scanned = <u32>(p - input);

@@ -3,20 +3,15 @@
 // sides cannot drift. Limits are not here: wasm-build.config.json names them. docs/abi.md explains
 // the record by one worked example.
 
-// ── HeadRecord: u32 words, little-endian ─────────────────────────────────────────────────────────────────────
+// ── HeadRecord: u32 words, little-endian ────────────────────────────────────────────────────────
 //
-//   word  0      1      2       3       4      5       6       7        8       9
-//      +------+------+-------+-------+------+-------+-------+--------+-------+---------+
-//      |status| code |offset |length |phase |cursor | line  | method | target start/len|
-//      +------+------+-------+-------+------+-------+-------+--------+-------+---------+
-//   word 10      11        12      13       14       15       16     17      18..19    20..23    24..
-//      +-------+---------+-------+-------+--------+--------+-------+-------+--------+--------+----------+
-//      |version| status  |reason start/len| fields | flags  |framing| content length | host | present | fields …|
-//      +-------+---------+-------+-------+--------+--------+-------+-------+--------+--------+----------+
+//   0 status   1 error code   2 error offset   3 head length   4 phase   5 cursor   6 token start
+//   7 method   8, 9 target start and length   10 minor version   11 status code
+//   12, 13 reason start and length   14 field count   15 flags   16 framing   17, 18 content length
+//   19 host index   20, 21 present   22 method start   23 target form   24... fields
 //
-// All offsets are relative to the first byte of the input. A field line takes 4 words from
-// RECORD_FIELDS on:
-//   [name start][name length | field id << 16][value start][value length]      (value without its OWS)
+// All offsets are relative to the first byte of the input. A field line takes 4 words:
+//   [name start] [name length | field id << 16] [value start] [value length]    (without its OWS)
 
 /** A result of a parse call, and word RECORD_STATUS of the record. */
 export const STATUS_INCOMPLETE = 0;
@@ -245,7 +240,7 @@ export const ERROR_DOT_SEGMENT = 32;
 export const ERROR_METHOD_TARGET = 33;
 export const ERROR_COUNT = 34;
 
-// ── Chunked decoder state (RFC 9112 section 7.1): u32 words ──────────────────────────────────────────────────
+// ── Chunked decoder state (RFC 9112 section 7.1): u32 words ─────────────────────────────────────
 // The state ends in a HeadRecord for the trailer section and a buffer for its bytes
 // (TRAILER_*_OFFSET in the limits).
 

@@ -1,5 +1,5 @@
-// METHOD_* ids of the registered methods that the gateway distinguishes (RFC 9110 section 9.3, PATCH of RFC 5789, QUERY of the
-// safe-method-with-body draft). Methods are case-sensitive.
+// METHOD_* ids of the registered methods that the gateway distinguishes (RFC 9110 section 9.3,
+// PATCH of RFC 5789, QUERY of the safe-method-with-body draft). Methods are case-sensitive.
 
 import {
   METHOD_CONNECT,
@@ -15,7 +15,9 @@ import {
   METHOD_TRACE,
 } from "./layout";
 
-/** The method's bytes as one little-endian number, compared at once; longer ones are none of ours. */
+/**
+ * The method's bytes as one little-endian number, compared at once; longer ones are none of ours.
+ */
 export function methodId(start: usize, length: u32): u32 {
   if (length > 7) return METHOD_OTHER;
   let word: u64 = 0;

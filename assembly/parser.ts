@@ -1,4 +1,5 @@
-// Entry of parser.wasm, what embedders get: heads and the chunked coding. docs/abi.md describes the exports.
+// Entry of parser.wasm, what embedders get: heads and the chunked coding. docs/abi.md describes the
+// exports.
 
 import { setWord } from "./record";
 import { RECORD_PHASE, RECORD_STATUS } from "./layout";
@@ -12,7 +13,9 @@ export function resetRecord(record: usize): void {
   setWord(record, RECORD_PHASE, 0);
 }
 
-/** First address that the compiler's static data does not use; the memory map must lie behind it. */
+/**
+ * First address that the compiler's static data does not use; the memory map must lie behind it.
+ */
 export function staticEnd(): usize {
   return __heap_base;
 }

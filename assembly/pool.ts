@@ -1,7 +1,11 @@
-// Fixed slabs in linear memory: O(1) acquire and release through a stack of free slabs. A double release, or an address that is no
-// slab, traps. Exhaustion is a result (0), for the caller to turn into backpressure.
+// Fixed slabs in linear memory: O(1) acquire and release through a stack of free slabs. A double
+// release, or an address that is no slab, traps. Exhaustion is a result (0), for the caller to turn
+// into backpressure.
 
-/** Words of a pool: how many slabs, how many are free, the most that were ever in use, and where things lie. */
+/**
+ * Words of a pool: how many slabs, how many are free, the most that were ever in use, and where
+ * things lie.
+ */
 const POOL_COUNT = 0;
 const POOL_FREE = 4;
 const POOL_HIGH_WATER = 8;
@@ -9,7 +13,10 @@ const POOL_STACK = 12;
 const POOL_SLABS = 16;
 const POOL_SLAB_BYTES = 20;
 
-/** Lays out `count` slabs behind the stack of free ones (a word for each) and their in-use marks (another). */
+/**
+ * Lays out `count` slabs behind the stack of free ones (a word for each) and their in-use marks
+ * (another).
+ */
 export function createPool(pool: usize, address: usize, count: u32, slabBytes: u32): void {
   const slabs = (address + (<usize>count << 3) + 63) & ~63;
   store<u32>(pool, count, POOL_COUNT);
@@ -36,7 +43,7 @@ export function acquire(pool: usize): usize {
   store<u32>(stack + (<usize>(count + index) << 2), 1);
   const used = count - free + 1;
   if (used > load<u32>(pool, POOL_HIGH_WATER)) store<u32>(pool, used, POOL_HIGH_WATER);
-  return <usize>load<u32>(pool, POOL_SLABS) + <usize>index * <usize>load<u32>(pool, POOL_SLAB_BYTES);
+  return <usize>(load<u32>(pool, POOL_SLABS) + index * load<u32>(pool, POOL_SLAB_BYTES));
 }
 
 export function release(pool: usize, slab: usize): void {

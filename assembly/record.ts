@@ -1,4 +1,5 @@
-// The box over a HeadRecord: reads and writes its words at constant offsets, and ends a parse with an error. Knows no grammar.
+// The box over a HeadRecord: reads and writes its words at constant offsets, and ends a parse with
+// an error. Knows no grammar.
 
 import {
   RECORD_ERROR_CODE,

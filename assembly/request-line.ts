@@ -1,5 +1,5 @@
-// The request line (RFC 9112 section 3): method, request-target, version, each behind exactly one space; one empty line before it
-// is skipped (section 2.2). Resumable at every byte.
+// The request line (RFC 9112 section 3): method, request-target, version, each behind exactly one
+// space; one empty line before it is skipped (section 2.2). Resumable at every byte.
 
 import {
   ERROR_BARE_CR,
@@ -30,7 +30,17 @@ import { CRLF, fastEnd } from "./fast-lines";
 import { methodId, shortMethodId } from "./methods";
 import { fail, getWord, setWord } from "./record";
 import { checkTarget } from "./target";
-import { CLASS_TARGET, classOf, CR, LF, SP, targetEnd, targetStops, tokenEnd, tokenStops } from "./scan";
+import {
+  CLASS_TARGET,
+  classOf,
+  CR,
+  LF,
+  SP,
+  targetEnd,
+  targetStops,
+  tokenEnd,
+  tokenStops,
+} from "./scan";
 import { HTTP_1_0, HTTP_1_1, stepVersion } from "./version";
 import { METHOD_BYTES_MAX, TARGET_BYTES_MAX } from "../build/wasm/assembly/limits";
 
@@ -38,8 +48,8 @@ import { METHOD_BYTES_MAX, TARGET_BYTES_MAX } from "../build/wasm/assembly/limit
 const GET_SP: u32 = 0x20544547;
 
 /**
- * The common case, a whole ordinary request line, in vectors. Returns the start of the first field line, 0 after an error of
- * meaning, or `input` if it leaves everything to `stepRequestLine`.
+ * The common case, a whole ordinary request line, in vectors. Returns the start of the first field
+ * line, 0 after an error of meaning, or `input` if it leaves everything to `stepRequestLine`.
  */
 export function scanRequestLine(record: usize, input: usize, end: usize): usize {
   const stop = fastEnd(end);
@@ -74,7 +84,10 @@ function shortMethodLength(input: usize): usize {
 
 let mayHaveDotSegment: bool = false;
 
-/** The space behind the target, 0 if it ends otherwise. On the way: does "/." or "/%" occur in it, or shortly behind it? */
+/**
+ * The space behind the target, 0 if it ends otherwise. On the way: does "/." or "/%" occur in it,
+ * or shortly behind it?
+ */
 // @ts-ignore: decorator
 @inline
 function vectorTargetEnd(start: usize, stop: usize): usize {
@@ -149,7 +162,9 @@ function stepTarget(record: usize, input: usize, p: usize, end: usize): usize {
   const stop = targetEnd(p, min(end, start + TARGET_BYTES_MAX));
   if (stop == end) return end;
   const byte = load<u8>(stop);
-  if (byte != SP || stop == start) return fail(record, targetError(byte, stop == start), stop - input);
+  if (byte != SP || stop == start) {
+    return fail(record, targetError(byte, <u32>(stop - start)), stop - input);
+  }
   setWord(record, RECORD_TARGET_LENGTH, <u32>(stop - start));
   if (!checkTarget(record, input, start, stop)) return 0;
   setWord(record, RECORD_TOKEN_START, <u32>(stop + 1 - input));
@@ -157,10 +172,10 @@ function stepTarget(record: usize, input: usize, p: usize, end: usize): usize {
   return stop + 1;
 }
 
-function targetError(byte: u8, empty: bool): u32 {
+function targetError(byte: u8, length: u32): u32 {
   if (byte == LF) return ERROR_BARE_LF;
   if (byte == 0x23) return ERROR_FRAGMENT;
   // HTTP/0.9 has no version; the line ends behind its target.
-  if (byte == CR && !empty) return ERROR_VERSION;
+  if (byte == CR && length > 0) return ERROR_VERSION;
   return (classOf(byte) & CLASS_TARGET) != 0 ? ERROR_TARGET_TOO_LONG : ERROR_TARGET;
 }

@@ -1,6 +1,7 @@
-// Byte classes: for each, the predicate from the RFC (kept in a 256-entry table) and its v128 twin, side by side; and the
-// scanners that stop at the first byte outside a class. Owns all tail handling: a load may touch any byte of linear memory, a
-// result never lies behind the end of the input. RFC 9110 section 5.6.2 (token), 5.5 (field value), RFC 3986 (reg-name).
+// Byte classes: for each, the predicate from the RFC (kept in a 256-entry table) and its v128 twin,
+// side by side; and the scanners that stop at the first byte outside a class. Owns all tail
+// handling: a load may touch any byte of linear memory, a result never lies behind the end of the
+// input. RFC 9110 section 5.6.2 (token), 5.5 (field value), RFC 3986 (reg-name).
 
 export const CLASS_TOKEN: u8 = 1;
 export const CLASS_TARGET: u8 = 2;
@@ -61,7 +62,9 @@ export function valueEnd(start: usize, end: usize): usize {
   return p < end ? classEnd(p, end, CLASS_VALUE) : end;
 }
 
-/** First byte in [start, end) that is neither unreserved nor a sub-delim (RFC 3986 section 3.2.2). */
+/**
+ * First byte in [start, end) that is neither unreserved nor a sub-delim (RFC 3986 section 3.2.2).
+ */
 export function regNameEnd(start: usize, end: usize): usize {
   const lastBlock = lastBlockAddress();
   let p = start;
@@ -101,7 +104,8 @@ export function regNameStops(block: v128): i32 {
   return nibbleStops(block, rows);
 }
 
-// A byte is visible and not DEL if, one added, it exceeds 0x21 as a signed number; "#" is sorted out apart.
+// A byte is visible and not DEL if, one added, it exceeds 0x21 as a signed number; "#" is sorted
+// out apart.
 // @ts-ignore: decorator
 @inline
 export function targetStops(block: v128): i32 {
@@ -127,7 +131,10 @@ export function digitStops(block: v128): i32 {
   return i8x16.bitmask(i8x16.gt_u(value, i8x16.splat(9)));
 }
 
-/** Lanes whose byte is missing from `rows`. Bytes from 0x80 on are in no class that is scanned this way. */
+/**
+ * Lanes whose byte is missing from `rows`. Bytes from 0x80 on are in no class that is scanned this
+ * way.
+ */
 // @ts-ignore: decorator
 @inline
 function nibbleStops(block: v128, rows: v128): i32 {
@@ -149,7 +156,10 @@ function isAlphaNumeric(byte: u32): bool {
   return (byte >= 0x30 && byte <= 0x39) || (letter >= 0x61 && letter <= 0x7a);
 }
 
-/** "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" / "." / "^" / "_" / "`" / "|" / "~" / DIGIT / ALPHA */
+/**
+ * "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" / "." / "^" / "_" / "`" / "|" / "~" / DIGIT /
+ * ALPHA
+ */
 function isTokenByte(byte: u32): bool {
   if (isAlphaNumeric(byte)) return true;
   switch (byte) {
@@ -161,7 +171,9 @@ function isTokenByte(byte: u32): bool {
   }
 }
 
-/** unreserved / sub-delims: ALPHA DIGIT "-" "." "_" "~" "!" "$" "&" "'" "(" ")" "*" "+" "," ";" "=" */
+/**
+ * unreserved / sub-delims: ALPHA DIGIT "-" "." "_" "~" "!" "$" "&" "'" "(" ")" "*" "+" "," ";" "="
+ */
 function isRegNameByte(byte: u32): bool {
   if (isAlphaNumeric(byte)) return true;
   switch (byte) {

@@ -1,5 +1,6 @@
-// The status line (RFC 9112 section 4): version, three digits, reason phrase. A server that leaves out the phrase may leave out
-// the space before it too: nothing else can be meant. No empty line may come before it.
+// The status line (RFC 9112 section 4): version, three digits, reason phrase. A server that leaves
+// out the phrase may leave out the space before it too: nothing else can be meant. No empty line
+// may come before it.
 
 import {
   ERROR_BARE_CR,
@@ -27,8 +28,8 @@ const CODE_START: usize = VERSION_BYTES + 1;
 const CODE_END: usize = CODE_START + 3;
 
 /**
- * The common case, a whole ordinary status line. Returns the start of the first field line, or `input` if it leaves everything to
- * `stepStatusLine`.
+ * The common case, a whole ordinary status line. Returns the start of the first field line, or
+ * `input` if it leaves everything to `stepStatusLine`.
  */
 export function scanStatusLine(record: usize, input: usize, end: usize): usize {
   const stop = fastEnd(end);
@@ -77,7 +78,7 @@ function stepStatusVersion(record: usize, input: usize, p: usize, end: usize): u
         return fail(record, byte == LF ? ERROR_BARE_LF : ERROR_VERSION, p - input);
       }
     } else {
-      if (byte != SP) return fail(record, byte == LF ? ERROR_BARE_LF : ERROR_STATUS_LINE, p - input);
+      if (byte != SP) return fail(record, byte == LF ? ERROR_BARE_LF : ERROR_STATUS_LINE, index);
       setWord(record, RECORD_PHASE, PHASE_STATUS_CODE);
       return noteVersion(record, input, input) ? p + 1 : 0;
     }
@@ -100,7 +101,8 @@ function stepStatusCode(record: usize, input: usize, p: usize, end: usize): usiz
       setWord(record, RECORD_PHASE, PHASE_REASON);
       return p + 1;
     }
-    // RFC 9110 section 15: codes start at 100; those from 600 on are for the recipient to treat as 5xx.
+    // RFC 9110 section 15: codes start at 100; those from 600 on are for the recipient to treat as
+    // 5xx.
     if (byte < 0x30 || byte > 0x39 || (index == CODE_START && byte == 0x30)) {
       return fail(record, byte == LF ? ERROR_BARE_LF : ERROR_STATUS_LINE, index);
     }

@@ -1,6 +1,7 @@
-// The four forms of the request-target (RFC 9112 section 3.2) and what is refused in each. The bytes have been scanned: they lie
-// in 0x21-0x7e, "#" is not among them. Dot segments are refused: clients remove them (RFC 3986 section 5.2.4), and a gateway that
-// routes by a path which the origin server resolves to another one can be bypassed.
+// The four forms of the request-target (RFC 9112 section 3.2) and what is refused in each. The
+// bytes have been scanned: they lie in 0x21-0x7e, "#" is not among them. Dot segments are refused:
+// clients remove them (RFC 3986 section 5.2.4), and a gateway that routes by a path which the
+// origin server resolves to another one can be bypassed.
 
 import { hostEnd, lower, portNumber } from "./authority";
 import {
@@ -29,7 +30,10 @@ const ASTERISK: u8 = 0x2a;
 const QUESTION_MARK: u8 = 0x3f;
 const DOT: u8 = 0x2e;
 
-/** Decides the form and checks it. Returns 0 after an error, any other address if the target is good. */
+/**
+ * Decides the form and checks it. Returns 0 after an error, any other address if the target is
+ * good.
+ */
 export function checkTarget(record: usize, input: usize, start: usize, end: usize): usize {
   const method = getWord(record, RECORD_METHOD) & 0xff;
   if (method == METHOD_CONNECT) {
@@ -47,7 +51,10 @@ export function checkTarget(record: usize, input: usize, start: usize, end: usiz
   return fail(record, code, start - input);
 }
 
-/** Length of "http://" or "https://" at the start of an absolute form, in any case; 0 if there is neither. */
+/**
+ * Length of "http://" or "https://" at the start of an absolute form, in any case; 0 if there is
+ * neither.
+ */
 export function schemeLength(start: usize, end: usize): usize {
   if (end - start < 7 || (load<u32>(start) | 0x20202020) != 0x70747468) return 0;
   const secure = lower(load<u8>(start, 4)) == 0x73;
@@ -63,7 +70,10 @@ export function authorityEnd(start: usize, end: usize): usize {
   return p;
 }
 
-/** RFC 9112 section 3.2.2: Host must say the same as an absolute-form target, but for case and the scheme's default port. */
+/**
+ * RFC 9112 section 3.2.2: Host must say the same as an absolute-form target, but for case and the
+ * scheme's default port.
+ */
 export function checkHostAgrees(record: usize, input: usize): usize {
   const index = getWord(record, RECORD_HOST_INDEX);
   if (index == 0xffffffff) return input;

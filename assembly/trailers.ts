@@ -1,5 +1,6 @@
-// The trailer section behind the last chunk (RFC 9112 section 7.1.2): gathered in the state's buffer, because it may come in
-// pieces, and parsed there as field lines into the state's own HeadRecord.
+// The trailer section behind the last chunk (RFC 9112 section 7.1.2): gathered in the state's
+// buffer, because it may come in pieces, and parsed there as field lines into the state's own
+// HeadRecord.
 
 import { failChunked } from "./chunked";
 import { stepFieldSection } from "./field-lines";
@@ -35,7 +36,10 @@ export function startTrailers(state: usize): void {
   setWord(record, RECORD_PHASE, PHASE_LINE);
 }
 
-/** Takes the bytes [p, end) of the body; returns the address behind the last one that belongs to it, 0 after an error. */
+/**
+ * Takes the bytes [p, end) of the body; returns the address behind the last one that belongs to it,
+ * 0 after an error.
+ */
 export function feedTrailers(state: usize, input: usize, p: usize, end: usize): usize {
   const record = state + TRAILER_RECORD_OFFSET;
   const buffer = state + TRAILER_INPUT_OFFSET;
@@ -75,5 +79,6 @@ function parse(record: usize, buffer: usize, length: usize): usize {
 function failTrailers(state: usize, record: usize, start: i64): usize {
   const code = getWord(record, RECORD_ERROR_CODE);
   const offset = start + <i64>getWord(record, RECORD_ERROR_OFFSET);
-  return failChunked(state, code == ERROR_TOO_MANY_FIELDS ? ERROR_TRAILERS_TOO_LARGE : code, offset);
+  const tooMany = code == ERROR_TOO_MANY_FIELDS;
+  return failChunked(state, tooMany ? ERROR_TRAILERS_TOO_LARGE : code, offset);
 }

@@ -1,5 +1,5 @@
-// HTTP-version (RFC 9112 section 2.3) at the end of a request line or the start of a status line. HTTP/1.2 to 1.9 count as 1.1
-// (RFC 9110 section 2.5); other versions are well formed but not ours.
+// HTTP-version (RFC 9112 section 2.3) at the end of a request line or the start of a status line.
+// HTTP/1.2 to 1.9 count as 1.1 (RFC 9110 section 2.5); other versions are well formed but not ours.
 
 import {
   ERROR_BARE_CR,

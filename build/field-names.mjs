@@ -1,11 +1,14 @@
-// Owns the list of well-known field names, drawn from the FIELD_* ids of assembly/layout.ts, and the multiplier that makes the hash of
-// assembly/field-names.ts perfect for them.
+// Owns the list of well-known field names, drawn from the FIELD_* ids of assembly/layout.ts, and
+// the multiplier that makes the hash of assembly/field-names.ts perfect for them.
 
 const SLOT_BITS = 7;
 /** A name and its colon must fit into two blocks. */
 const NAME_BYTES_MAX = 31;
 
-/** `FIELD_IF_NONE_MATCH = 24` says that id 24 is "if-none-match". Ids run from FIELD_OTHER to FIELD_COUNT without a gap. */
+/**
+ * `FIELD_IF_NONE_MATCH = 24` says that id 24 is "if-none-match". Ids run from FIELD_OTHER to
+ * FIELD_COUNT without a gap.
+ */
 function namesOf(layout) {
   const ids = [...layout.matchAll(/^export const FIELD_(\w+) = (\d+);$/gm)];
   const first = ids.findIndex((match) => match[1] === "OTHER");
@@ -36,7 +39,10 @@ function perfectMultiplier(names) {
   throw new Error("no perfect hash for the field names");
 }
 
-/** The names, and the AssemblyScript module with the same: each name behind its length, in the order of the ids. */
+/**
+ * The names, and the AssemblyScript module with the same: each name behind its length, in the order
+ * of the ids.
+ */
 export function fieldNameTable(layout) {
   const names = namesOf(layout);
   const known = names.slice(1);

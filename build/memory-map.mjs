@@ -1,5 +1,6 @@
-// Owns the memory map of the core: where scratch areas and pools lie in linear memory. Derived from the limits alone, so
-// that Wasm and reference agree. Everything below `STATIC_BYTES_MAX` belongs to the compiler (tables).
+// Owns the memory map of the core: where scratch areas and pools lie in linear memory. Derived from
+// the limits alone, so that Wasm and reference agree. Everything below `STATIC_BYTES_MAX` belongs
+// to the compiler (tables).
 
 /** Bytes that a v128 load may touch behind the last byte of an input. */
 const SLACK_BYTES = 64;

@@ -9,7 +9,8 @@ export interface HeadSample {
 }
 
 const CHROME_AGENT =
-  "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36";
+  "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) " +
+  "Chrome/141.0.0.0 Safari/537.36";
 
 const cookie = (length: number): string =>
   Array.from({ length: Math.ceil(length / 40) }, (_, index) =>
@@ -32,14 +33,18 @@ export const HEADS: readonly HeadSample[] = [
   sample("browser", "request", [
     "GET /wp-content/uploads/2010/03/hello-kitty-darth-vader-pink.jpg HTTP/1.1",
     "Host: www.kittyhell.com",
-    "User-Agent: Mozilla/5.0 (Macintosh; U; Intel Mac OS X 10.6; ja-JP-mac; rv:1.9.2.3) Gecko/20100401 Firefox/3.6.3 Pathtraq/0.9",
+    "User-Agent: Mozilla/5.0 (Macintosh; U; Intel Mac OS X 10.6; ja-JP-mac; rv:1.9.2.3) " +
+      "Gecko/20100401 Firefox/3.6.3 Pathtraq/0.9",
     "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
     "Accept-Language: ja,en-us;q=0.7,en;q=0.3",
     "Accept-Encoding: gzip,deflate",
     "Accept-Charset: Shift_JIS,utf-8;q=0.7,*;q=0.7",
     "Keep-Alive: 115",
     "Connection: keep-alive",
-    "Cookie: wp_ozh_wsa_visits=2; wp_ozh_wsa_visit_lasttime=xxxxxxxxxx; __utma=xxxxxxxxx.xxxxxxxxxx.xxxxxxxxxx.xxxxxxxxxx.xxxxxxxxxx.x; __utmz=xxxxxxxxx.xxxxxxxxxx.x.x.utmccn=(referral)|utmcsr=reader.livedoor.com|utmcct=/reader/|utmcmd=referral",
+    "Cookie: wp_ozh_wsa_visits=2; wp_ozh_wsa_visit_lasttime=xxxxxxxxxx; " +
+      "__utma=xxxxxxxxx.xxxxxxxxxx.xxxxxxxxxx.xxxxxxxxxx.xxxxxxxxxx.x; " +
+      "__utmz=xxxxxxxxx.xxxxxxxxxx.x.x.utmccn=(referral)|utmcsr=reader.livedoor.com" +
+      "|utmcct=/reader/|utmcmd=referral",
   ]),
   sample("curl GET", "request", [
     "GET /health HTTP/1.1",
@@ -56,7 +61,8 @@ export const HEADS: readonly HeadSample[] = [
     'sec-ch-ua-platform: "Linux"',
     "Upgrade-Insecure-Requests: 1",
     `User-Agent: ${CHROME_AGENT}`,
-    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7",
+    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp," +
+      "image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7",
     "Sec-Fetch-Site: same-origin",
     "Sec-Fetch-Mode: navigate",
     "Sec-Fetch-User: ?1",
@@ -116,7 +122,7 @@ export const HEADS: readonly HeadSample[] = [
     "Transfer-Encoding: chunked",
     ...Array.from({ length: 4 }, (_, index) => `Set-Cookie: ${cookie(90)}${index}; Path=/; Secure`),
     "Strict-Transport-Security: max-age=31536000; includeSubDomains",
-    `Content-Security-Policy: default-src 'self'; script-src 'self' ${"https://cdn.example.com ".repeat(6)}`,
+    `Content-Security-Policy: default-src 'self'; script-src ${"https://cdn.example.com ".repeat(6)}`,
     "X-Content-Type-Options: nosniff",
   ]),
 ];

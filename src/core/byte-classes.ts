@@ -1,4 +1,5 @@
-// The byte classes of the RFCs as 256-entry tables, for the reference parser and for everybody who checks bytes in TypeScript.
+// The byte classes of the RFCs as 256-entry tables, for the reference parser and for everybody who
+// checks bytes in TypeScript.
 
 export const TOKEN = 1;
 export const TARGET = 2;

@@ -1,5 +1,6 @@
-// Owns the choice of engine and the interface of the core: head parser, chunked decoder, cache-key hash and slab pools over one
-// memory of fixed size, so that views on it stay valid for the life of the process. Hot: the functions are the engine's own.
+// Owns the choice of engine and the interface of the core: head parser, chunked decoder, cache-key
+// hash and slab pools over one memory of fixed size, so that views on it stay valid for the life of
+// the process. Hot: the functions are the engine's own.
 
 import {
   CHUNKED_STATE_BYTES,
@@ -28,7 +29,10 @@ export type Engine = "wasm-simd" | "reference";
 export interface CoreOptions {
   /** Default: Wasm where the engine has SIMD, else the reference. */
   readonly engine?: Engine;
-  /** Seed of the hash; random unless given. A known seed lets clients aim collisions: for tests only. */
+  /**
+   * Seed of the hash; random unless given. A known seed lets clients aim collisions: for tests
+   * only.
+   */
   readonly seed?: bigint;
   /** Slabs for heads that arrive in pieces; one for each connection in the middle of a head. */
   readonly slabs?: number;
@@ -38,9 +42,15 @@ export interface CoreOptions {
   readonly module?: CompiledModule;
 }
 
-/** What an engine does: every address is a byte address in the core's memory, every result a plain number. */
+/**
+ * What an engine does: every address is a byte address in the core's memory, every result a plain
+ * number.
+ */
 export interface CoreFunctions {
-  /** STATUS_* (see layout). Incomplete: call again with the same record and input address and a larger length. */
+  /**
+   * STATUS_* (see layout). Incomplete: call again with the same record and input address and a
+   * larger length.
+   */
   parseRequestHead(recordAddress: number, inputAddress: number, inputLength: number): number;
   parseResponseHead(
     recordAddress: number,
@@ -50,10 +60,15 @@ export interface CoreFunctions {
   ): number;
   /** Makes the next parse call on this record start a new head. */
   resetRecord(recordAddress: number): void;
-  /** STATUS_*; what was consumed and which spans are content is in the CHUNKED_* words of the state. */
+  /**
+   * STATUS_*; what was consumed and which spans are content is in the CHUNKED_* words of the state.
+   */
   decodeChunked(stateAddress: number, inputAddress: number, inputLength: number): number;
   resetChunked(stateAddress: number): void;
-  /** Writes and hashes the cache key of a complete request head; its length, 0 if the target has no path. */
+  /**
+   * Writes and hashes the cache key of a complete request head; its length, 0 if the target has no
+   * path.
+   */
   requestKey(recordAddress: number, inputAddress: number, secure: 0 | 1): number;
   /** 128-bit XXH3 of bytes in memory, into the four words at `keyHashAddress`, the lowest first. */
   hashKey(keyAddress: number, keyLength: number): void;
@@ -77,7 +92,10 @@ export interface Core extends CoreFunctions {
   readonly engine: Engine;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly words: Uint32Array<ArrayBuffer>;
-  /** A record and an input region for heads that arrive whole, and for bodies on their way through the decoder. */
+  /**
+   * A record and an input region for heads that arrive whole, and for bodies on their way through
+   * the decoder.
+   */
   readonly scratchRecord: number;
   readonly scratchInput: number;
   readonly scratchInputBytesMax: number;

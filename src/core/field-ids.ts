@@ -1,5 +1,6 @@
-// Finds the FIELD_* id of a field name by its bytes, without making a string of it: a trie over the well-known names, walked while the
-// name is checked. The names come from the ids of assembly/layout.ts.
+// Finds the FIELD_* id of a field name by its bytes, without making a string of it: a trie over the
+// well-known names, walked while the name is checked. The names come from the ids of
+// assembly/layout.ts.
 
 import { FIELD_NAMES } from "#wasm/field-names.js";
 import { CLASSES, LOWER, TOKEN } from "./byte-classes.ts";
@@ -11,7 +12,10 @@ const SYMBOL_OTHER = 1;
 /** Symbol of a byte: 0 ends a name, letters of any case and "-" have one of their own. */
 export const NAME_SYMBOLS: Uint8Array<ArrayBuffer> = new Uint8Array(256);
 
-/** The node that follows a node for a symbol; node 0 is that of names which are not well known, node 1 that of no byte yet. */
+/**
+ * The node that follows a node for a symbol; node 0 is that of names which are not well known, node
+ * 1 that of no byte yet.
+ */
 const next: Uint16Array<ArrayBuffer> = new Uint16Array(
   (FIELD_NAMES.join("").length + 2) << SYMBOL_BITS,
 );

@@ -1,5 +1,6 @@
-// Owns the table that turns an ERROR_* code of the parser into a name, a status, a reason and the RFC section that decides it. The
-// gateway's 4xx, its log and the documentation read it. The offset of the error is in the record.
+// Owns the table that turns an ERROR_* code of the parser into a name, a status, a reason and the
+// RFC section that decides it. The gateway's 4xx, its log and the documentation read it. The offset
+// of the error is in the record.
 
 import { ERROR_COUNT } from "../../assembly/layout.ts";
 
@@ -7,7 +8,9 @@ export interface ParseError {
   readonly code: number;
   /** Stable, for logs and metrics. */
   readonly name: string;
-  /** Status with which a server refuses the request. A client that gets such a response answers 502. */
+  /**
+   * Status with which a server refuses the request. A client that gets such a response answers 502.
+   */
   readonly status: number;
   /** One plain sentence without any of the peer's bytes. */
   readonly reason: string;

@@ -1,5 +1,5 @@
-// uri-host [ ":" port ] for the reference parser (RFC 3986 section 3.2.2, RFC 9110 section 7.2). Userinfo, an empty host, an empty
-// port and IPvFuture are refused.
+// uri-host [ ":" port ] for the reference parser (RFC 3986 section 3.2.2, RFC 9110 section 7.2).
+// Userinfo, an empty host, an empty port and IPvFuture are refused.
 
 import { HOST_BYTES_MAX } from "#wasm/limits.js";
 import { CLASSES, DIGIT, HEX, LOWER, REG_NAME } from "./byte-classes.ts";
@@ -11,7 +11,10 @@ const BRACKET_OPEN = 0x5b;
 const BRACKET_CLOSE = 0x5d;
 const GROUPS = 8;
 
-/** Index of the byte behind the host of the authority in [start, end): its ":" or `end`; -1 if it is not valid. */
+/**
+ * Index of the byte behind the host of the authority in [start, end): its ":" or `end`; -1 if it is
+ * not valid.
+ */
 export function hostEndIn(bytes: Uint8Array, start: number, end: number): number {
   if (start >= end) return -1;
   const literal = bytes[start] === BRACKET_OPEN;
@@ -32,7 +35,10 @@ export function portIn(bytes: Uint8Array, start: number, end: number): number {
   return port <= 65_535 ? port : -1;
 }
 
-/** Both authorities name the same host, in any case, and the same port, if a missing one is `defaultPort`. */
+/**
+ * Both authorities name the same host, in any case, and the same port, if a missing one is
+ * `defaultPort`.
+ */
 export function authoritiesAgree(
   bytes: Uint8Array,
   a: readonly [start: number, end: number],

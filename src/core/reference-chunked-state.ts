@@ -33,7 +33,10 @@ export function advancePosition(memory: ReferenceMemory, state: number, count: n
   setWord(memory, state, CHUNKED_POSITION_HIGH, Math.floor(position / WORD));
 }
 
-/** Notes the error at `offset` of this call's input, which may lie before its first byte; returns FAILED. */
+/**
+ * Notes the error at `offset` of this call's input, which may lie before its first byte; returns
+ * FAILED.
+ */
 export function failChunked(
   memory: ReferenceMemory,
   state: number,

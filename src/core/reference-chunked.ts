@@ -1,4 +1,5 @@
-// The chunked transfer coding for the reference parser (RFC 9112 section 7.1). Resumable at every byte.
+// The chunked transfer coding for the reference parser (RFC 9112 section 7.1). Resumable at every
+// byte.
 
 import {
   CHUNK_DATA,

@@ -1,4 +1,5 @@
-// Chunk extensions for the reference parser (RFC 9112 section 7.1.1), as a table: for each phase, which class of byte leads where.
+// Chunk extensions for the reference parser (RFC 9112 section 7.1.1), as a table: for each phase,
+// which class of byte leads where.
 
 import {
   CHUNK_EXTENSION_ESCAPE,

@@ -1,5 +1,6 @@
-// Field sections for the reference parser (RFC 9112 section 5): one byte after the other against the tables. Hot where there is no
-// Wasm. Resumable: the record's phase says what the byte at the cursor belongs to.
+// Field sections for the reference parser (RFC 9112 section 5): one byte after the other against
+// the tables. Hot where there is no Wasm. Resumable: the record's phase says what the byte at the
+// cursor belongs to.
 
 import {
   ERROR_BARE_CR,
@@ -41,7 +42,9 @@ const CR = 0x0d;
 const LF = 0x0a;
 const COLON = 0x3a;
 
-/** Goes on at byte `p` of a field section. Returns the next byte to look at, FAILED after an error. */
+/**
+ * Goes on at byte `p` of a field section. Returns the next byte to look at, FAILED after an error.
+ */
 export function stepFields(
   memory: ReferenceMemory,
   record: number,

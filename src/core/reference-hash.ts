@@ -1,5 +1,5 @@
-// XXH3 with a seed for the reference, 64 and 128 bits (xxHash 0.8): the specification's formulas in big integers, one to one. It is
-// an oracle and a fallback, and slow.
+// XXH3 with a seed for the reference, 64 and 128 bits (xxHash 0.8): the specification's formulas in
+// big integers, one to one. It is an oracle and a fallback, and slow.
 
 const MASK = 0xffff_ffff_ffff_ffffn;
 const MASK32 = 0xffff_ffffn;

@@ -1,5 +1,5 @@
-// Request and response heads for the reference parser: the order of the phases, and what only the whole head decides (RFC 9112
-// sections 3.2, 6.3 and 9.3).
+// Request and response heads for the reference parser: the order of the phases, and what only the
+// whole head decides (RFC 9112 sections 3.2, 6.3 and 9.3).
 
 import {
   ERROR_BARE_CR,
@@ -120,7 +120,10 @@ export function resetRecordIn(memory: ReferenceMemory, record: number): void {
   setWord(memory, record, RECORD_PHASE, PHASE_START);
 }
 
-/** The byte at `p` is the LF of the empty line; else the CR before it was bare, and the record says so. */
+/**
+ * The byte at `p` is the LF of the empty line; else the CR before it was bare, and the record says
+ * so.
+ */
 export function isLineEnd(
   memory: ReferenceMemory,
   record: number,

@@ -1,4 +1,5 @@
-// Cache keys for the reference (RFC 9110 section 4.2.3): "scheme://authority/path?query" at KEY_ADDRESS.
+// Cache keys for the reference (RFC 9110 section 4.2.3): "scheme://authority/path?query" at
+// KEY_ADDRESS.
 
 import {
   FIELD_VALUE_LENGTH,

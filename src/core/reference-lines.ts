@@ -1,5 +1,6 @@
-// The common field line, whole and well formed, for the reference parser. Hot where there is no Wasm: everything is in local
-// variables. It reports no error of syntax; at the first line that is unusual or not complete, reference-fields.ts goes on.
+// The common field line, whole and well formed, for the reference parser. Hot where there is no
+// Wasm: everything is in local variables. It reports no error of syntax; at the first line that is
+// unusual or not complete, reference-fields.ts goes on.
 
 import {
   FIELD_EXPECT,
@@ -21,7 +22,10 @@ const LF = 0x0a;
 const SP = 0x20;
 const COLON = 0x3a;
 
-/** Reads whole lines from the line start `p`; returns the start of the first one that it did not read, FAILED after an error. */
+/**
+ * Reads whole lines from the line start `p`; returns the start of the first one that it did not
+ * read, FAILED after an error.
+ */
 export function scanLines(
   memory: ReferenceMemory,
   record: number,

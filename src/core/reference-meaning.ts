@@ -1,5 +1,5 @@
-// What single field lines mean, for the reference parser: Host, framing (RFC 9112 section 6), Connection, Expect, and the names
-// that a trailer section may not hold (RFC 9110 section 6.5.1).
+// What single field lines mean, for the reference parser: Host, framing (RFC 9112 section 6),
+// Connection, Expect, and the names that a trailer section may not hold (RFC 9110 section 6.5.1).
 
 import {
   ERROR_CONTENT_LENGTH,

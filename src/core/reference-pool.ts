@@ -1,4 +1,5 @@
-// Fixed slabs for the reference: which are free, which are in use, and the most that ever were. O(1), like the Wasm core's.
+// Fixed slabs for the reference: which are free, which are in use, and the most that ever were.
+// O(1), like the Wasm core's.
 
 export class ReferencePool {
   readonly #address: number;

@@ -1,4 +1,5 @@
-// The reference's memory and its box over records: the same words at the same addresses as in the Wasm core.
+// The reference's memory and its box over records: the same words at the same addresses as in the
+// Wasm core.
 
 import {
   RECORD_ERROR_CODE,

@@ -1,4 +1,5 @@
-// Request line and status line for the reference parser (RFC 9112 sections 3 and 4). Resumable at every byte.
+// Request line and status line for the reference parser (RFC 9112 sections 3 and 4). Resumable at
+// every byte.
 
 import {
   ERROR_BARE_CR,

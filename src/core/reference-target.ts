@@ -1,4 +1,5 @@
-// Request-target forms for the reference parser (RFC 9112 section 3.2), dot segments, agreement of Host and absolute form.
+// Request-target forms for the reference parser (RFC 9112 section 3.2), dot segments, agreement of
+// Host and absolute form.
 
 import {
   ERROR_DOT_SEGMENT,
@@ -127,7 +128,10 @@ function formOf(bytes: Uint8Array, start: number, end: number): number {
   return schemeBytes(bytes, start, end) > 0 ? TARGET_ABSOLUTE : TARGET_AUTHORITY;
 }
 
-/** Index of the first segment of the path that is "." or "..", a dot maybe as %2e (RFC 3986 section 3.3); -1 without one. */
+/**
+ * Index of the first segment of the path that is "." or "..", a dot maybe as %2e (RFC 3986 section
+ * 3.3); -1 without one.
+ */
 function dotSegment(bytes: Uint8Array, start: number, end: number): number {
   let segment = start + 1;
   let dots = 0;

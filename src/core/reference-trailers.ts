@@ -1,4 +1,5 @@
-// The trailer section for the reference parser (RFC 9112 section 7.1.2): gathered in the state's buffer and parsed there.
+// The trailer section for the reference parser (RFC 9112 section 7.1.2): gathered in the state's
+// buffer and parsed there.
 
 import {
   CHUNKED_STATUS,
@@ -34,7 +35,10 @@ export function startTrailers(memory: ReferenceMemory, state: number): void {
   setWord(memory, record, RECORD_PHASE, PHASE_LINE);
 }
 
-/** Takes the bytes [p, end); returns the address behind the last one that belongs to the body, FAILED after an error. */
+/**
+ * Takes the bytes [p, end); returns the address behind the last one that belongs to the body,
+ * FAILED after an error.
+ */
 export function feedTrailers(
   memory: ReferenceMemory,
   state: number,

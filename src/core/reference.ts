@@ -1,5 +1,6 @@
-// The reference core: the same results, codes and offsets as the Wasm core, in TypeScript, over the same memory map. Oracle of the
-// tests, baseline of the benchmarks, and what engines without SIMD get. Assembles its parts; owns none of the rules.
+// The reference core: the same results, codes and offsets as the Wasm core, in TypeScript, over the
+// same memory map. Oracle of the tests, baseline of the benchmarks, and what engines without SIMD
+// get. Assembles its parts; owns none of the rules.
 
 import { CHUNKED_STATE_BYTES, KEY_ADDRESS, KEY_HASH_ADDRESS, SLAB_BYTES } from "#wasm/limits.js";
 import type { CoreFunctions, PoolLayout } from "./core.ts";

@@ -1,5 +1,6 @@
-// Instantiates the Wasm modules. Runs in every engine: no node:*, and of the global WebAssembly only what is declared here, because
-// the types of a browser or of Node are not a dependency of the core.
+// Instantiates the Wasm modules. Runs in every engine: no node:*, and of the global WebAssembly
+// only what is declared here, because the types of a browser or of Node are not a dependency of the
+// core.
 
 import { STATIC_BYTES_MAX } from "#wasm/limits.js";
 import { wasmBytes } from "#wasm/core-inline.js";

@@ -1,5 +1,6 @@
-// Every byte value in every lane of a block, in each place of a head, against the ABNF that defines the place; and behind blocks of
-// good bytes, so that first blocks, later blocks and tails are all met.
+// Every byte value in every lane of a block, in each place of a head, against the ABNF that defines
+// the place; and behind blocks of good bytes, so that first blocks, later blocks and tails are all
+// met.
 
 import { describe, expect, test } from "vitest";
 import * as layout from "../../assembly/layout.ts";
@@ -24,7 +25,10 @@ const isRegNameByte = (byte: number): boolean =>
 
 interface Place {
   readonly name: string;
-  /** Bytes before the place; as many good bytes as there are lanes before the tested one follow, and some after it. */
+  /**
+   * Bytes before the place; as many good bytes as there are lanes before the tested one follow, and
+   * some after it.
+   */
   readonly before: string;
   readonly good: string;
   readonly after: string;

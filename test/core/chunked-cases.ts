@@ -1,5 +1,5 @@
-// Chunked bodies as literal bytes (RFC 9112 section 7.1). In a refused row "‸" stands before the byte whose offset the error must
-// carry; it is not part of the bytes.
+// Chunked bodies as literal bytes (RFC 9112 section 7.1). In a refused row "‸" stands before the
+// byte whose offset the error must carry; it is not part of the bytes.
 
 import * as layout from "../../assembly/layout.ts";
 

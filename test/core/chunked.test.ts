@@ -1,5 +1,6 @@
-// The chunked transfer coding on both engines: every row whole, cut at every offset, a byte at a time, as every strict prefix,
-// flush against the end of memory and at every alignment; then spans, trailers and states.
+// The chunked transfer coding on both engines: every row whole, cut at every offset, a byte at a
+// time, as every strict prefix, flush against the end of memory and at every alignment; then spans,
+// trailers and states.
 
 import { describe, expect, test } from "vitest";
 import * as layout from "../../assembly/layout.ts";

@@ -1,4 +1,5 @@
-// Well-known field names on both engines: each has its id in any case, and nothing that is only like one has an id.
+// Well-known field names on both engines: each has its id in any case, and nothing that is only
+// like one has an id.
 
 import { describe, expect, test } from "vitest";
 import { FIELD_NAMES } from "#wasm/field-names.js";
@@ -6,7 +7,9 @@ import * as layout from "../../assembly/layout.ts";
 import type { Core } from "../../src/core/core.ts";
 import { coreOf, ENGINES, latin1 } from "./engines.ts";
 
-/** The id of the one field line, the line right behind the start line or at the very end of memory. */
+/**
+ * The id of the one field line, the line right behind the start line or at the very end of memory.
+ */
 function idOf(core: Core, name: string, place: "middle" | "end"): number {
   const bytes = latin1(`HTTP/1.1 200 OK\r\n${name}: 1\r\n`);
   const input = place === "end" ? core.bytes.length - bytes.length : core.scratchInput;

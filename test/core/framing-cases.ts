@@ -1,4 +1,5 @@
-// Request and response heads whose message framing is refused (RFC 9112 section 6), and limits. "‸" as in request-cases.ts.
+// Request and response heads whose message framing is refused (RFC 9112 section 6), and limits. "‸"
+// as in request-cases.ts.
 
 import * as layout from "../../assembly/layout.ts";
 import type { RefusedHead } from "./request-cases.ts";

@@ -1,5 +1,5 @@
-// Differential fuzzing of the two engines: same result, code, offset and words for generated heads and bodies, whole and in pieces.
-// FUZZ_SEED replays a run; `npm run fuzz:parser` runs more cases.
+// Differential fuzzing of the two engines: same result, code, offset and words for generated heads
+// and bodies, whole and in pieces. FUZZ_SEED replays a run; `npm run fuzz:parser` runs more cases.
 
 import { expect, test } from "vitest";
 import * as layout from "../../assembly/layout.ts";

@@ -1,6 +1,7 @@
-// XXH3 of both engines against the reference implementation. The vectors were made with xxHash 0.8.1 in C (XXH3_64bits_withSeed and
-// XXH3_128bits_withSeed) over the bytes of `vectorInput`; the digests are SHA-256 over, for each length from 0 to 2048, the 64-bit
-// hash, then the low and high half of the 128-bit hash, all little-endian.
+// XXH3 of both engines against the reference implementation. The vectors were made with xxHash
+// 0.8.1 in C (XXH3_64bits_withSeed and XXH3_128bits_withSeed) over the bytes of `vectorInput`; the
+// digests are SHA-256 over, for each length from 0 to 2048, the 64-bit hash, then the low and high
+// half of the 128-bit hash, all little-endian.
 
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";

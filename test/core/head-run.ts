@@ -52,7 +52,10 @@ export function parseWhole(
   return resultOf(core, parse(core, input, bytes.length));
 }
 
-/** One call for each of `lengths`, as far as the head stays incomplete; the memory behind them holds something else. */
+/**
+ * One call for each of `lengths`, as far as the head stays incomplete; the memory behind them holds
+ * something else.
+ */
 export function parseSplit(
   core: Core,
   parse: Parse,
@@ -72,7 +75,10 @@ export function parseSplit(
   return resultOf(core, status);
 }
 
-/** The head gives `expected` however it comes and wherever it lies. `decided` bytes are enough to know it. */
+/**
+ * The head gives `expected` however it comes and wherever it lies. `decided` bytes are enough to
+ * know it.
+ */
 export function expectEverywhere(
   core: Core,
   parse: Parse,

@@ -1,5 +1,5 @@
-// Request and response heads on both engines: every row whole, cut at every offset, a byte at a time, as every strict prefix, flush
-// against the end of memory and at every alignment.
+// Request and response heads on both engines: every row whole, cut at every offset, a byte at a
+// time, as every strict prefix, flush against the end of memory and at every alignment.
 
 import { describe, expect, test } from "vitest";
 import * as layout from "../../assembly/layout.ts";

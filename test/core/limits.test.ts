@@ -1,5 +1,5 @@
-// Limits on both engines, at the limit and one past it; one place names them; and the work for a head is linear in its bytes however
-// they come.
+// Limits on both engines, at the limit and one past it; one place names them; and the work for a
+// head is linear in its bytes however they come.
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
@@ -63,7 +63,7 @@ describe.each(ENGINES)("limits on %s", (engine) => {
 
   test.each([
     ["one long value", `${`${START}X: `.padEnd(30_000, "v")}\r\n\r\n`],
-    ["one long name", `${`${START}`.padEnd(30_000, "n")}: v\r\n\r\n`],
+    ["one long name", `${START.padEnd(30_000, "n")}: v\r\n\r\n`],
     ["many lines", `${START}${`X-Name: ${"v".repeat(300)}\r\n`.repeat(95)}\r\n`],
     ["trailing spaces", `${`${START}X: v`.padEnd(30_000, " ")}\r\n\r\n`],
     ["leading spaces", `${`${START}X:`.padEnd(30_000, " ")}v\r\n\r\n`],

@@ -1,5 +1,6 @@
-// The core against Node's llhttp over generated heads. Where both accept, they must have read the same; where one accepts what the
-// other refuses, the difference must be on the list, with the section that decides it, and each entry of the list must be met.
+// The core against Node's llhttp over generated heads. Where both accept, they must have read the
+// same; where one accepts what the other refuses, the difference must be on the list, with the
+// section that decides it, and each entry of the list must be met.
 
 import { expect, test } from "vitest";
 import * as layout from "../../assembly/layout.ts";

@@ -1,4 +1,5 @@
-// Node's own parser, llhttp, in the Wasm build that undici ships, as a second opinion on heads. All its leniencies are off.
+// Node's own parser, llhttp, in the Wasm build that undici ships, as a second opinion on heads. All
+// its leniencies are off.
 
 import { createRequire } from "node:module";
 

@@ -1,4 +1,5 @@
-// Slab pools on both engines: exhaustion is a result, a double release throws, slabs never overlap, counts are true.
+// Slab pools on both engines: exhaustion is a result, a double release throws, slabs never overlap,
+// counts are true.
 
 import { describe, expect, test } from "vitest";
 import * as layout from "../../assembly/layout.ts";

@@ -1,5 +1,6 @@
-// Request heads as literal bytes: what is accepted and as what, what is refused with which code. In a refused row "‸" stands before
-// the byte whose offset the error must carry; it is not part of the bytes. Expected values come from the RFC that the title names.
+// Request heads as literal bytes: what is accepted and as what, what is refused with which code. In
+// a refused row "‸" stands before the byte whose offset the error must carry; it is not part of the
+// bytes. Expected values come from the RFC that the title names.
 
 import * as layout from "../../assembly/layout.ts";
 

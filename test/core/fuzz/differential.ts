@@ -1,4 +1,5 @@
-// Runs generated cases through both engines and compares result, code, offset and every valid word; whole and in random pieces.
+// Runs generated cases through both engines and compares result, code, offset and every valid word;
+// whole and in random pieces.
 
 import * as layout from "../../../assembly/layout.ts";
 import { type Core, loadCore } from "../../../src/core/core.ts";
@@ -153,5 +154,6 @@ function describeCase(
 ): string {
   const text = String.fromCharCode(...writer.bytes.subarray(0, writer.length));
   const results = machines.map((machine) => machine.describe()).join("; ");
-  return `seed ${seed}, case ${index} (${kind}, cut at ${cut}): ${results}: ${JSON.stringify(text)}`;
+  const place = `seed ${seed}, case ${index} (${kind}, cut at ${cut})`;
+  return `${place}: ${results}: ${JSON.stringify(text)}`;
 }

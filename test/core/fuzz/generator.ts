@@ -1,5 +1,5 @@
-// Makes heads and chunked bodies from a seed: put together from fragments that parsers disagree about, then damaged. Hot: cases are
-// written into one buffer without strings.
+// Makes heads and chunked bodies from a seed: put together from fragments that parsers disagree
+// about, then damaged. Hot: cases are written into one buffer without strings.
 
 import { latin1 } from "../engines.ts";
 

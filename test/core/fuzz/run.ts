@@ -1,5 +1,6 @@
-// `npm run fuzz:parser -- --cases N --seed S [--report FILE]`: the differential fuzzer for as long as wanted, in rounds that can be
-// replayed one by one. Prints one line a round and writes a report.
+// `npm run fuzz:parser -- --cases N --seed S [--report FILE]`: the differential fuzzer for as long
+// as wanted, in rounds that can be replayed one by one. Prints one line a round and writes a
+// report.
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -21,7 +22,9 @@ const firstSeed = Number(values.seed);
 for (let left = Number(values.cases), round = 0; left > 0; left -= ROUND_CASES, round++) {
   const report = compareEngines(Math.min(left, ROUND_CASES), firstSeed + round);
   reports.push(report);
-  console.log(`seed ${report.seed}: ${report.cases} cases agree, digest ${report.digest}`);
+  process.stdout.write(
+    `seed ${report.seed}: ${report.cases} cases agree, digest ${report.digest}\n`,
+  );
 }
 if (values.report !== undefined) writeFileSync(values.report, `${summary()}\n`);
 
