@@ -17,6 +17,7 @@ import { type RequestDirectives, requestDirectives } from "./policy/directives.t
 import { invalidatedUris } from "./policy/invalidation.ts";
 import { reuse } from "./policy/reuse.ts";
 import type { RuleName } from "./policy/rules.ts";
+import { hasContent } from "./policy/storing.ts";
 import { hasValidator, validatingFields } from "./policy/validation.ts";
 import type { StoredResponse } from "./stored-response.ts";
 
@@ -79,10 +80,12 @@ export class Cache {
     if (request.method !== "GET" && request.method !== "HEAD") {
       return this.#bypass(request, key, caching, "method", "method");
     }
+    if (hasContent(request.fields)) {
+      return this.#bypass(request, key, caching, "request", "request_content");
+    }
     const directives = requestDirectives(request.fields);
     const found = this.#find(request, key, caching, directives, nowMs);
     if (found.kind === "forward" && directives.onlyIfCached) return this.#refuse();
-    if (found.kind === "forward") this.#state.stats.misses++;
     return found;
   }
 
@@ -94,7 +97,8 @@ export class Cache {
   join(forward: Forward, reader: FillReader, attempt: number): Joined {
     const { key, request } = forward;
     const mayWait = forward.sharing === "collapse" && attempt < ATTEMPTS_MAX && key !== null;
-    if (attempt > 1) this.#state.stats.released++;
+    if (attempt > 1) this.stats.released++;
+    else if (COUNTED_AS_MISS.has(forward.rule)) this.stats.misses++;
     const open = mayWait ? this.#openFill(key, request) : undefined;
     if (open !== undefined) {
       this.#state.stats.collapsed++;
@@ -325,6 +329,9 @@ export class Cache {
     return newest?.selecting.map((field) => field.name) ?? [];
   }
 }
+
+/** Neither a way around the cache nor a validation for a request that has its answer. */
+const COUNTED_AS_MISS: ReadonlySet<RuleName> = new Set(["uri_miss", "vary_miss", "stale"]);
 
 /** A response that is on its way. */
 interface OpenFill {

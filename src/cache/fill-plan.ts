@@ -4,7 +4,7 @@
 
 import { formatHttpDate } from "../http/date.ts";
 import { FAILURES, type GatewayError } from "../http/errors.ts";
-import { fieldValues, getField, hasField, withoutHopByHop } from "../http/fields.ts";
+import { fieldValues, getField, hasField, withoutFields, withoutHopByHop } from "../http/fields.ts";
 import type { RequestHead, ResponseHead } from "../http/message.ts";
 import { type Answer, answerFrom } from "./answer.ts";
 import type { CacheState } from "./cache-state.ts";
@@ -297,11 +297,14 @@ function ttlOf(metadata: { bornMs: number; lifetimeSeconds: number }, nowMs: num
   return metadata.lifetimeSeconds - Math.max(0, Math.floor((nowMs - metadata.bornMs) / 1000));
 }
 
+const SET_COOKIE = new Set(["set-cookie"]);
+
 /** The cookies of a 304 are for the client whose request it answers, and for nobody else. */
 function withCookies(answer: Answer, head: ResponseHead): Answer {
   const cookies = fieldValues(head.fields, "set-cookie");
   if (cookies.length === 0) return answer;
-  const fields = [...answer.head.fields, ...cookies.flatMap((cookie) => ["Set-Cookie", cookie])];
+  const others = withoutFields(answer.head.fields, SET_COOKIE);
+  const fields = [...others, ...cookies.flatMap((cookie) => ["Set-Cookie", cookie])];
   return { ...answer, head: { ...answer.head, fields } };
 }
 

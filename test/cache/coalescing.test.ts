@@ -138,6 +138,7 @@ describe("not sharing", () => {
     ["no-cache", ["Cache-Control", "no-cache"]],
     ["max-age", ["Cache-Control", "max-age=0"]],
     ["no-store", ["Cache-Control", "no-store"]],
+    ["content", ["Content-Length", "1"]],
   ])("a request with %s goes alone", (_name, fields) => {
     many(2, () => harness.get("/", ...fields));
     expect(harness.calls).toHaveLength(2);
@@ -182,6 +183,7 @@ describe("failure", () => {
     harness.call().respond(200, FRESH, "content");
     expect(readers.slice(1).map((one) => one.seen)).toEqual(Array(4).fill("200:content"));
     expect(harness.callCount).toBe(2);
+    expect(harness.cache.stats).toMatchObject({ misses: 5, released: 4, collapsed: 7 });
   });
 
   test("failures are not remembered as uncacheable", () => {

@@ -21,6 +21,10 @@ export const RULES = {
     text: "no explicit freshness, and the status code has no heuristic one",
   },
   partial_content: { section: "RFC 9111 3.3", text: "incomplete responses are not stored" },
+  request_content: {
+    section: "RFC 9110 9.3.1",
+    text: "the request has content, which is no part of the cache key",
+  },
   request_no_store: { section: "RFC 9111 5.2.1.5", text: "the request says no-store" },
   response_no_store: { section: "RFC 9111 5.2.2.5", text: "the response says no-store" },
   response_private: { section: "RFC 9111 5.2.2.7", text: "the response says private" },

@@ -95,6 +95,7 @@ function prohibition(
   head: ResponseHead,
   directives: ResponseDirectives,
 ): RuleName | undefined {
+  if (request.method === "GET" && hasContent(request.fields)) return "request_content";
   if (request.method !== "GET" && !isRepresentation(request, head)) return "method";
   if (head.status < 200) return "status_not_final";
   if (head.status === 206 || head.status === 304) return "partial_content";
@@ -110,6 +111,16 @@ function prohibition(
     return "authorization";
   }
   return undefined;
+}
+
+/**
+ * A GET with content: an origin server that heeds it makes a response that others must not get for
+ * the same URI (RFC 9110 section 9.3.1).
+ */
+export function hasContent(requestFields: FieldLines): boolean {
+  const length = getField(requestFields, "content-length");
+  if (length !== undefined && length !== "0") return true;
+  return hasField(requestFields, "transfer-encoding");
 }
 
 /**

@@ -37,8 +37,8 @@ export const VARY_FIELDS_MAX = 16;
 
 /**
  * The field names in lower case, without repetition; empty without Vary; undefined where no request
- * but one can be answered: `*`, something that is no list of names, or more than VARY_FIELDS_MAX
- * names.
+ * but one can be answered: `*`, a field that is new in each request, something that is no list of
+ * names, or more than VARY_FIELDS_MAX names.
  */
 export function varyNames(fields: FieldLines): readonly string[] | undefined {
   const value = getField(fields, "vary");
@@ -46,7 +46,7 @@ export function varyNames(fields: FieldLines): readonly string[] | undefined {
   const names: string[] = [];
   for (const member of listMembers(value)) {
     const name = member.toLowerCase();
-    if (!TOKEN.test(name) || name === "*") return undefined;
+    if (!TOKEN.test(name) || UNSELECTABLE.has(name)) return undefined;
     if (!names.includes(name)) names.push(name);
   }
   return names.length > VARY_FIELDS_MAX ? undefined : names;
@@ -83,6 +83,20 @@ export function selects(selecting: readonly SelectingField[], requestFields: Fie
     return value === field.value || normalise(field.name, value) === field.normalised;
   });
 }
+
+/**
+ * What proxies write for the next hop tells clients or requests apart, and what it will be is not
+ * in the request that we receive: to vary by it is to vary by everything.
+ */
+const UNSELECTABLE: ReadonlySet<string> = new Set([
+  "*",
+  "forwarded",
+  "traceparent",
+  "via",
+  "x-forwarded-for",
+  "x-real-ip",
+  "x-request-id",
+]);
 
 const NO_NAMES: readonly string[] = [];
 const NO_FIELDS: readonly SelectingField[] = [];

@@ -16,6 +16,7 @@ describe("RFC 9110 12.5.5 the field names", () => {
     ["lower case, once each", ["Vary", "Foo, BAR", "vary", "foo"], ["foo", "bar"]],
     ["*", ["Vary", "*"], undefined],
     ["* among names", ["Vary", "foo", "Vary", "*"], undefined],
+    ["a field that proxies write", ["Vary", "X-Forwarded-For"], undefined],
     ["no names", ["Vary", "a b"], undefined],
     ["a quoted string", ["Vary", '"a"'], undefined],
   ])("%s", (_name, fields, expected) => {
