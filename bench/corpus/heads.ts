@@ -122,7 +122,7 @@ export const HEADS: readonly HeadSample[] = [
     "Transfer-Encoding: chunked",
     ...Array.from({ length: 4 }, (_, index) => `Set-Cookie: ${cookie(90)}${index}; Path=/; Secure`),
     "Strict-Transport-Security: max-age=31536000; includeSubDomains",
-    `Content-Security-Policy: default-src 'self'; script-src ${"https://cdn.example.com ".repeat(6)}`,
+    `Content-Security-Policy: default-src 'self'; script-src ${"https://cdn.example.com ".repeat(5)}`,
     "X-Content-Type-Options: nosniff",
   ]),
 ];

@@ -21,8 +21,16 @@ import {
   TRAILER_INPUT_OFFSET,
   TRAILER_RECORD_OFFSET,
 } from "#wasm/limits.js";
+import { wasmBytes } from "#wasm/core-inline.js";
 import { createReference } from "./reference.ts";
-import { type CompiledModule, instantiateCore, simdIsSupported } from "./wasm.ts";
+import {
+  type CompiledModule,
+  compile,
+  instantiate,
+  isSupported,
+  PAGE_BYTES,
+  type ParserFunctions,
+} from "./wasm.ts";
 
 export type Engine = "wasm-simd" | "reference";
 
@@ -42,29 +50,8 @@ export interface CoreOptions {
   readonly module?: CompiledModule;
 }
 
-/**
- * What an engine does: every address is a byte address in the core's memory, every result a plain
- * number.
- */
-export interface CoreFunctions {
-  /**
-   * STATUS_* (see layout). Incomplete: call again with the same record and input address and a
-   * larger length.
-   */
-  parseRequestHead(recordAddress: number, inputAddress: number, inputLength: number): number;
-  parseResponseHead(
-    recordAddress: number,
-    inputAddress: number,
-    inputLength: number,
-    requestMethodId: number,
-  ): number;
-  /** Makes the next parse call on this record start a new head. */
-  resetRecord(recordAddress: number): void;
-  /**
-   * STATUS_*; what was consumed and which spans are content is in the CHUNKED_* words of the state.
-   */
-  decodeChunked(stateAddress: number, inputAddress: number, inputLength: number): number;
-  resetChunked(stateAddress: number): void;
+/** What an engine of the core does besides parsing. */
+export interface CoreFunctions extends ParserFunctions {
   /**
    * Writes and hashes the cache key of a complete request head; its length, 0 if the target has no
    * path.
@@ -124,13 +111,12 @@ export interface PoolLayout {
   readonly memoryBytes: number;
 }
 
-const PAGE_BYTES = 65_536;
 const WORD_BYTES = 4;
 const ALIGN_BYTES = 64;
 
 /** Loads an engine and lays out its memory. Synchronous; takes a few milliseconds. */
 export function loadCore(options: CoreOptions = {}): Core {
-  const engine = options.engine ?? (simdIsSupported() ? "wasm-simd" : "reference");
+  const engine = options.engine ?? (isSupported(wasmBytes) ? "wasm-simd" : "reference");
   const layout = poolLayout(
     options.slabs ?? SLAB_COUNT_DEFAULT,
     options.chunkedStates ?? CHUNKED_STATE_COUNT_DEFAULT,
@@ -139,7 +125,7 @@ export function loadCore(options: CoreOptions = {}): Core {
   const { buffer, functions } =
     engine === "reference"
       ? createReference(layout, seed)
-      : instantiateCore(layout, seed, options.module);
+      : createWasm(layout, seed, options.module ?? compile(wasmBytes));
   return {
     engine,
     bytes: new Uint8Array(buffer),
@@ -175,6 +161,24 @@ export function loadCore(options: CoreOptions = {}): Core {
     chunkedInUse: functions.chunkedInUse,
     chunkedHighWater: functions.chunkedHighWater,
   };
+}
+
+interface CoreExports extends CoreFunctions {
+  staticEnd(): number;
+  seedHash(seed: bigint): void;
+  createPools(slabs: number, slabCount: number, states: number, stateCount: number): void;
+}
+
+/** A fresh Wasm core with pools and hash ready. */
+function createWasm(
+  layout: PoolLayout,
+  seed: bigint,
+  module: CompiledModule,
+): { buffer: ArrayBuffer; functions: CoreFunctions } {
+  const { buffer, functions } = instantiate<CoreExports>(module, layout.memoryBytes);
+  functions.seedHash(seed);
+  functions.createPools(layout.slabs, layout.slabCount, layout.states, layout.stateCount);
+  return { buffer, functions };
 }
 
 function slabInput(recordAddress: number): number {

@@ -4,12 +4,13 @@
 
 import { CHUNKED_STATE_BYTES, KEY_ADDRESS, KEY_HASH_ADDRESS, SLAB_BYTES } from "#wasm/limits.js";
 import type { CoreFunctions, PoolLayout } from "./core.ts";
-import { decodeChunkedIn, resetChunkedIn } from "./reference-chunked.ts";
+import { resetChunkedIn } from "./reference-chunked.ts";
 import { xxh3Low, xxh3Wide } from "./reference-hash.ts";
-import { parseRequestHeadIn, parseResponseHeadIn, resetRecordIn } from "./reference-head.ts";
+import { resetRecordIn } from "./reference-head.ts";
 import { writeRequestKey } from "./reference-key.ts";
-import { ReferencePool } from "./reference-pool.ts";
+import { referenceParser } from "./reference-parser.ts";
 import type { ReferenceMemory } from "./reference-record.ts";
+import { SlabPool } from "./slab-pool.ts";
 
 const HALF_BYTES = 8;
 
@@ -20,21 +21,12 @@ export function createReference(
 ): { buffer: ArrayBuffer; functions: CoreFunctions } {
   const buffer = new ArrayBuffer(layout.memoryBytes);
   const memory = { bytes: new Uint8Array(buffer), words: new Uint32Array(buffer) };
-  const functions = { ...parserOf(memory), ...keysOf(memory, seed), ...poolsOf(memory, layout) };
-  return { buffer, functions };
-}
-
-function parserOf(memory: ReferenceMemory) {
-  return {
-    parseRequestHead: (record: number, input: number, length: number) =>
-      parseRequestHeadIn(memory, record, input, length),
-    parseResponseHead: (record: number, input: number, length: number, requestMethodId: number) =>
-      parseResponseHeadIn(memory, record, input, length, requestMethodId),
-    resetRecord: (record: number) => resetRecordIn(memory, record),
-    decodeChunked: (state: number, input: number, length: number) =>
-      decodeChunkedIn(memory, state, input, length),
-    resetChunked: (state: number) => resetChunkedIn(memory, state),
+  const functions = {
+    ...referenceParser(memory),
+    ...keysOf(memory, seed),
+    ...poolsOf(memory, layout),
   };
+  return { buffer, functions };
 }
 
 function keysOf(memory: ReferenceMemory, seed: bigint) {
@@ -59,8 +51,8 @@ function keysOf(memory: ReferenceMemory, seed: bigint) {
 }
 
 function poolsOf(memory: ReferenceMemory, layout: PoolLayout) {
-  const slabs = new ReferencePool(layout.slabs, layout.slabCount, SLAB_BYTES);
-  const states = new ReferencePool(layout.states, layout.stateCount, CHUNKED_STATE_BYTES);
+  const slabs = new SlabPool(layout.slabs, layout.slabCount, SLAB_BYTES);
+  const states = new SlabPool(layout.states, layout.stateCount, CHUNKED_STATE_BYTES);
   return {
     acquireSlab: (): number => {
       const slab = slabs.acquire();

@@ -1,13 +1,31 @@
-// Instantiates the Wasm modules. Runs in every engine: no node:*, and of the global WebAssembly
-// only what is declared here, because the types of a browser or of Node are not a dependency of the
-// core.
+// Instantiates the Wasm modules. Runs in every engine: no node:*, and of the global WebAssembly only
+// what is declared here, because the types of a browser or of Node are no dependency of the core.
 
 import { STATIC_BYTES_MAX } from "#wasm/limits.js";
-import { wasmBytes } from "#wasm/core-inline.js";
-import type { CoreFunctions, PoolLayout } from "./core.ts";
 
 /** A WebAssembly.Module, however the host has come by it. */
 export type CompiledModule = object;
+
+/**
+ * What every engine does: addresses are byte addresses in its memory, results plain numbers, and
+ * records are laid out as assembly/layout.ts says.
+ */
+export interface ParserFunctions {
+  /** STATUS_*. Incomplete: call again with the same record and input address, a larger length. */
+  parseRequestHead(recordAddress: number, inputAddress: number, inputLength: number): number;
+  parseResponseHead(
+    recordAddress: number,
+    inputAddress: number,
+    inputLength: number,
+    requestMethodId: number,
+  ): number;
+  /** Makes the next parse call on this record start a new head. */
+  resetRecord(recordAddress: number): void;
+  /** STATUS_*; what was consumed and which spans are content is in the state's CHUNKED_* words. */
+  decodeChunked(stateAddress: number, inputAddress: number, inputLength: number): number;
+  /** Makes a state ready for the first byte of a body. */
+  resetChunked(stateAddress: number): void;
+}
 
 interface LinearMemory {
   readonly buffer: ArrayBuffer;
@@ -23,34 +41,32 @@ declare const WebAssembly: {
   validate(bytes: Uint8Array): boolean;
 };
 
-interface CoreExports extends CoreFunctions {
-  seedHash(seed: bigint): void;
-  createPools(slabs: number, slabCount: number, states: number, stateCount: number): void;
+interface CommonExports extends ParserFunctions {
   staticEnd(): number;
 }
 
-const PAGE_BYTES = 65_536;
+export const PAGE_BYTES = 65_536;
 
-/** Whether this engine compiles our modules: they use SIMD throughout. */
-export function simdIsSupported(): boolean {
+/** Whether this engine compiles the module: ours use SIMD throughout. */
+export function isSupported(wasmBytes: Uint8Array): boolean {
   return typeof WebAssembly === "object" && WebAssembly.validate(wasmBytes);
 }
 
-/** A fresh instance with pools and hash ready. */
-export function instantiateCore(
-  layout: PoolLayout,
-  seed: bigint,
-  module: CompiledModule | undefined,
-): { buffer: ArrayBuffer; functions: CoreFunctions } {
-  const pages = layout.memoryBytes / PAGE_BYTES;
+export function compile(wasmBytes: Uint8Array): CompiledModule {
+  return new WebAssembly.Module(wasmBytes);
+}
+
+/** A fresh instance over a memory of `memoryBytes`, whole pages, that never grows. */
+export function instantiate<Exports extends CommonExports>(
+  module: CompiledModule,
+  memoryBytes: number,
+): { buffer: ArrayBuffer; functions: Exports } {
+  const pages = memoryBytes / PAGE_BYTES;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const compiled = module ?? new WebAssembly.Module(wasmBytes);
-  const instance = new WebAssembly.Instance(compiled, { env: { memory } });
-  const functions = instance.exports as CoreExports;
+  const instance = new WebAssembly.Instance(module, { env: { memory } });
+  const functions = instance.exports as Exports;
   if (functions.staticEnd() > STATIC_BYTES_MAX) {
     throw new Error("the memory map overlaps the module's static data");
   }
-  functions.seedHash(seed);
-  functions.createPools(layout.slabs, layout.slabCount, layout.states, layout.stateCount);
   return { buffer: memory.buffer, functions };
 }

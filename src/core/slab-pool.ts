@@ -1,7 +1,7 @@
-// Fixed slabs for the reference: which are free, which are in use, and the most that ever were.
-// O(1), like the Wasm core's.
+// Fixed slabs of a memory, kept in TypeScript: which are free, which are in use, and the most that
+// ever were. O(1), like the pools of the Wasm core; for the reference and for embedded parsers.
 
-export class ReferencePool {
+export class SlabPool {
   readonly #address: number;
   readonly #slabBytes: number;
   readonly #free: number[] = [];
