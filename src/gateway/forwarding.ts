@@ -158,6 +158,8 @@ const IS_DATE = 4;
 const responseClasses = new NameClasses((nameLower) => {
   if (nameLower === "connection") return IS_CONNECTION;
   if (nameLower === "date") return IS_DATE;
+  // A response has one, and it is ours.
+  if (nameLower === "x-request-id") return ENDS;
   return isHopByHop(nameLower) ? ENDS : PASSES;
 });
 
@@ -193,12 +195,12 @@ export function responseVia(identity: GatewayIdentity): string {
  * not itself trusted. The peer's own address where it is not trusted or says nothing.
  */
 export function clientBehind(
-  request: RequestHead,
+  fields: FieldLines,
   peer: string,
   isTrusted: (address: string) => boolean,
 ): string {
   if (!isTrusted(peer)) return peer;
-  const members = (getField(request.fields, "x-forwarded-for") ?? "").split(",");
+  const members = (getField(fields, "x-forwarded-for") ?? "").split(",");
   let client = peer;
   for (let index = members.length - 1; index >= 0; index--) {
     const address = withoutPort((members[index] ?? "").trim());

@@ -1,7 +1,8 @@
 // Hot. Owns what the wire calls: plain hits go to the hit path, everything else to the app, ends to
 // the accounts.
 
-import type { ClientAddress, Exchange } from "../http/message.ts";
+import { getField } from "../http/fields.ts";
+import type { ClientAddress, Exchange, RequestHead } from "../http/message.ts";
 import {
   BYTES_RECEIVED,
   CONNECTIONS_ACCEPTED,
@@ -13,6 +14,7 @@ import type { App } from "./app.ts";
 import type { ExchangeAccounts } from "./exchange-accounts.ts";
 import type { HitPath } from "./hit-path.ts";
 import type { RequestIds } from "./request-ids.ts";
+import type { TrustNetwork } from "./trust-network.ts";
 
 export interface GatewayHandlerOptions {
   readonly app: App;
@@ -20,7 +22,12 @@ export interface GatewayHandlerOptions {
   readonly accounts: ExchangeAccounts;
   readonly metrics: Metrics;
   readonly ids: RequestIds;
+  /** null: nobody is believed. */
+  readonly trust: TrustNetwork | null;
 }
+
+/** What an X-Request-Id of another proxy may look like: UUIDs, base64, and nothing to escape. */
+const REQUEST_ID = /^[A-Za-z0-9._~+/=:-]{1,128}$/;
 
 export class GatewayHandler implements WireHandler {
   readonly #options: GatewayHandlerOptions;
@@ -64,6 +71,13 @@ export class GatewayHandler implements WireHandler {
   newId(): string {
     const { ids } = this.#options;
     return ids.text(ids.nextNumber());
+  }
+
+  idOf(request: RequestHead, client: ClientAddress): string {
+    const { trust } = this.#options;
+    const id = trust === null ? undefined : getField(request.fields, "x-request-id");
+    if (id === undefined || !REQUEST_ID.test(id)) return this.newId();
+    return trust?.has(client.address) === true ? id : this.newId();
   }
 
   connections(change: 1 | -1): void {

@@ -100,10 +100,10 @@ class GatewayProcess implements Gateway {
       metrics: this.#metrics,
       accessLog,
       clientOf: ({ request, client }) =>
-        clientBehind(request, client.address, (address) => trust.has(address)),
+        clientBehind(request.fields, client.address, (address) => trust.has(address)),
     });
     this.#app = this.#buildApp(trust);
-    this.#handler = this.#buildHandler(accessLog);
+    this.#handler = this.#buildHandler(accessLog, config.trust.length > 0 ? trust : null);
     this.#attachSources(accessLog);
   }
 
@@ -135,7 +135,7 @@ class GatewayProcess implements Gateway {
     });
   }
 
-  #buildHandler(accessLog: AccessLog | null): GatewayHandler {
+  #buildHandler(accessLog: AccessLog | null, trust: TrustNetwork | null): GatewayHandler {
     const cache = this.#cache;
     const hitPath = new HitPath({
       core: this.#core,
@@ -144,7 +144,7 @@ class GatewayProcess implements Gateway {
       metrics: this.#metrics,
       accessLog,
       ids: this.#ids,
-      trusting: this.#config.trust.length > 0,
+      trust,
       countHit: () => {
         cache.stats.hits++;
       },
@@ -155,6 +155,7 @@ class GatewayProcess implements Gateway {
       accounts: this.#accounts,
       metrics: this.#metrics,
       ids: this.#ids,
+      trust,
     });
   }
 

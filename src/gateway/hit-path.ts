@@ -17,6 +17,7 @@ import {
   FIELD_VALUE_LENGTH,
   FIELD_VALUE_START,
   FIELD_WORDS,
+  FIELD_X_FORWARDED_FOR,
   FIELD_X_REQUEST_ID,
   METHOD_GET,
   METHOD_HEAD,
@@ -33,7 +34,9 @@ import type { Core } from "../core/core.ts";
 import type { ClientAddress } from "../http/message.ts";
 import { type AccessLog, hitFragment, peerFragment } from "../telemetry/access-log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { clientBehind } from "./forwarding.ts";
 import type { RequestIds } from "./request-ids.ts";
+import type { TrustNetwork } from "./trust-network.ts";
 
 /**
  * Requests with one of these are for the policy: their answer may not be the stored response as it
@@ -57,8 +60,8 @@ export interface HitPathOptions {
   readonly metrics: Metrics;
   readonly accessLog: AccessLog | null;
   readonly ids: RequestIds;
-  /** Some peers are believed: a request that brings its X-Request-Id is no plain hit. */
-  readonly trusting: boolean;
+  /** Who is believed; null: nobody. A request that brings its X-Request-Id then is no plain hit. */
+  readonly trust: TrustNetwork | null;
   /** Counts a hit in the cache's statistics. */
   readonly countHit: () => void;
 }
@@ -81,7 +84,7 @@ export class HitPath implements RawFields {
   constructor(options: HitPathOptions) {
     this.#options = options;
     this.#decidedByPolicyLow =
-      DECIDED_BY_POLICY_LOW | (options.trusting ? 1 << FIELD_X_REQUEST_ID : 0);
+      DECIDED_BY_POLICY_LOW | (options.trust === null ? 0 : 1 << FIELD_X_REQUEST_ID);
   }
 
   find(record: number, input: number, secure: 0 | 1): Uint8Array | null {
@@ -176,12 +179,36 @@ export class HitPath implements RawFields {
     if (accessLog === null) return;
     accessLog.writeHit(
       this.#fragment(stored),
-      peerBytes(client),
+      this.#peer(client),
       ids.text(this.#idNumber),
       stored.status,
       this.#isHead ? 0 : stored.contentLength,
       durationMs,
     );
+  }
+
+  /** The client's part of the log line; behind a trusted peer that is not the connection's. */
+  #peer(client: ClientAddress): Uint8Array {
+    const { trust, core } = this.#options;
+    const present = core.words[this.#base + RECORD_PRESENT_LOW] ?? 0;
+    if (trust === null || (present & (1 << FIELD_X_FORWARDED_FOR)) === 0) return peerBytes(client);
+    const fields = ["x-forwarded-for", this.#joined(FIELD_X_FORWARDED_FOR)];
+    const address = clientBehind(fields, client.address, (peer) => trust.has(peer));
+    return peerFragment({ address, version: "1.1" });
+  }
+
+  /** The value of a well-known field of the record that `find` read last. */
+  #joined(id: number): string {
+    const { words, bytes } = this.#options.core;
+    const values: string[] = [];
+    for (let index = 0; index < (words[this.#base + RECORD_FIELD_COUNT] ?? 0); index++) {
+      const at = this.#base + RECORD_FIELDS + index * FIELD_WORDS;
+      if ((words[at + FIELD_NAME_LENGTH_AND_ID] ?? 0) >>> 16 !== id) continue;
+      const start = this.#input + (words[at + FIELD_VALUE_START] ?? 0);
+      const end = start + (words[at + FIELD_VALUE_LENGTH] ?? 0);
+      values.push(String.fromCharCode(...bytes.subarray(start, end)));
+    }
+    return values.join(", ");
   }
 
   #fragment(stored: StoredResponse): Uint8Array {

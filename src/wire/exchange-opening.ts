@@ -21,7 +21,7 @@ export function openExchange(
   const flags = core.words[(head.record >>> 2) + RECORD_FLAGS] ?? 0;
   return new H1Exchange(connection, request, about.content?.stream ?? null, {
     bodyLength: about.length,
-    id: handler.newId(),
+    id: handler.idOf(request, connection.client),
     expectsContinue: (flags & FLAG_EXPECT_CONTINUE) !== 0 && about.length !== 0,
     startedMs: about.startedMs,
   });

@@ -1,7 +1,7 @@
 // Owns the contract between the wire and whoever answers requests, and the limits that a listener
 // keeps. The wire calls down this interface only; it knows no cache, no cluster and no route.
 
-import type { ClientAddress, Exchange } from "../http/message.ts";
+import type { ClientAddress, Exchange, RequestHead } from "../http/message.ts";
 
 /**
  * Bounds of one listener. Each has a stated outcome; the defaults and their reasons are in the
@@ -66,6 +66,8 @@ export interface WireHandler {
   rejected(rejection: Rejection): void;
   /** A new X-Request-Id. */
   newId(): string;
+  /** The X-Request-Id of a request: its own where its peer is believed, or a new one. */
+  idOf(request: RequestHead, client: ClientAddress): string;
   /** An open connection more (1) or less (-1). */
   connections(change: 1 | -1): void;
   /** A connection was turned away, by the limit or by the system. */

@@ -49,6 +49,10 @@ export class RecordingHandler implements WireHandler {
     this.rejections.push({ ...rejection, port: rejection.client.port });
   }
 
+  idOf(): string {
+    return this.newId();
+  }
+
   newId(): string {
     return `id-${++this.#ids}`;
   }

@@ -1,0 +1,492 @@
+// What a hop adds and takes away: hop-by-hop fields, Via, Forwarded and X-Forwarded-*, Host, loops,
+// and that everything else arrives as it was sent (RFC 9110 section 7, RFC 7239).
+
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { gzipSync } from "node:zlib";
+import type { EdgelaneConfig } from "../../src/gateway/edgelane-config.ts";
+import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { startOrigin, type OriginScript, type TestOrigin } from "../support/origin.ts";
+import { answer, byPath, echo, pattern } from "../support/origin-scripts.ts";
+import { ask, get, RawClient, requestText, type RawResponse } from "../support/raw-client.ts";
+
+let origin: TestOrigin | undefined;
+let gateway: TestGateway | undefined;
+
+interface Setup extends Omit<EdgelaneConfig, "upstreams"> {
+  readonly script?: OriginScript;
+  readonly host?: string;
+}
+
+async function serve({ script = echo, host, ...config }: Setup = {}): Promise<number> {
+  origin = await startOrigin(script);
+  const upstream = { targets: [origin.url], ...(host === undefined ? {} : { host }) };
+  gateway = await startGateway({ ...config, upstreams: { app: upstream } });
+  return gateway.port;
+}
+
+function originOf(): TestOrigin {
+  if (origin === undefined) throw new Error("no origin was started");
+  return origin;
+}
+
+function gatewayOf(): TestGateway {
+  if (gateway === undefined) throw new Error("no gateway was started");
+  return gateway;
+}
+
+beforeEach(() => {
+  origin = undefined;
+  gateway = undefined;
+});
+afterEach(async () => {
+  await origin?.close();
+  await gateway?.close();
+});
+
+/** The field lines that the origin got: [name, value] in order, as sent. */
+function linesOf(head: string): [string, string][] {
+  const lines = (head.split("\r\n\r\n")[0] ?? "").split("\r\n").slice(1);
+  return lines.map((line) => {
+    const colon = line.indexOf(":");
+    return [line.slice(0, colon), line.slice(colon + 1).trim()];
+  });
+}
+
+function valuesOf(head: string, nameLower: string): string[] {
+  return linesOf(head)
+    .filter(([name]) => name.toLowerCase() === nameLower)
+    .map(([, value]) => value);
+}
+
+async function received(...lines: string[]): Promise<string> {
+  await get(gatewayOf().port, "/", ...lines);
+  return originOf().heads.at(-1) ?? "";
+}
+
+describe("hop-by-hop fields of a request (RFC 9110 7.6.1)", () => {
+  test("end here, those that Connection names too", async () => {
+    await serve();
+    const head = await received(
+      "Connection: keep-alive, X-Hop , x-other",
+      "Keep-Alive: timeout=5",
+      "Proxy-Connection: keep-alive",
+      "Proxy-Authorization: Basic eDp5",
+      "TE: gzip",
+      "Trailer: X-T",
+      "X-Hop: 1",
+      "X-Other: 2",
+      "X-End: 3",
+      "HTTP2-Settings: AAMAAABk",
+    );
+    const names = linesOf(head).map(([name]) => name.toLowerCase());
+    for (const name of ["keep-alive", "proxy-connection", "proxy-authorization", "te", "trailer"]) {
+      expect(names).not.toContain(name);
+    }
+    expect(names).not.toContain("x-hop");
+    expect(names).not.toContain("x-other");
+    expect(names).not.toContain("http2-settings");
+    expect(valuesOf(head, "x-end")).toEqual(["3"]);
+    expect(valuesOf(head, "connection").join()).not.toMatch(/x-hop|x-other/i);
+  });
+
+  test("Upgrade ends here: a tunnel is not on offer", async () => {
+    await serve();
+    const head = await received("Connection: Upgrade", "Upgrade: websocket");
+    expect(valuesOf(head, "upgrade")).toEqual([]);
+  });
+
+  test.each([
+    ["ours", "X-Forwarded-For, Via, Forwarded, X-Forwarded-Proto, X-Request-Id"],
+    ["what caches need", "Cache-Control, Authorization, Cookie, Host, Range, If-None-Match"],
+  ])("Connection cannot strip %s", async (_name, nominated) => {
+    await serve();
+    const sent = ["Authorization: a", "Cookie: c=1", "Cache-Control: no-cache", "Range: bytes=0-"];
+    const head = await received(`Connection: ${nominated}`, 'If-None-Match: "x"', ...sent);
+    for (const name of nominated.toLowerCase().split(", ")) {
+      expect(valuesOf(head, name), name).toHaveLength(1);
+    }
+  });
+
+  test("TE: trailers is said by us when the client says it", async () => {
+    await serve();
+    expect(valuesOf(await received("TE: trailers", "Connection: TE"), "te")).toEqual(["trailers"]);
+    expect(valuesOf(await received(), "te")).toEqual([]);
+  });
+});
+
+describe("hop-by-hop fields of a response", () => {
+  const LINES = [
+    "Connection: keep-alive, X-Hop, Set-Cookie, Cache-Control",
+    "Keep-Alive: timeout=5",
+    "Proxy-Authenticate: Basic realm=x",
+    "X-Hop: 1",
+    "Upgrade: h2c",
+    "Set-Cookie: a=1",
+    "Cache-Control: no-store",
+    "X-End: 2",
+  ];
+
+  test("end here, and what everybody needs stays", async () => {
+    const port = await serve({ script: byPath({ "/": answer("hi", ...LINES) }) });
+    const response = await get(port, "/");
+    for (const name of ["keep-alive", "proxy-authenticate", "x-hop", "upgrade", "connection"]) {
+      expect(response.field(name), name).toBeUndefined();
+    }
+    expect(response.field("set-cookie")).toBe("a=1");
+    expect(response.field("cache-control")).toBe("no-store");
+    expect(response.field("x-end")).toBe("2");
+  });
+});
+
+describe("what goes through untouched", () => {
+  test("order, case, repetition and obs-text of request fields", async () => {
+    await serve();
+    const sent = [
+      "x-lower: 1",
+      "X-UPPER: 2",
+      "X-Rep: a",
+      "X-Other: \xe4\xff",
+      "X-Rep: b",
+      "x-rep: c",
+    ];
+    const lines = linesOf(await received(...sent)).map(([name, value]) => `${name}: ${value}`);
+    expect(lines.filter((line) => /^x-(?:lower|upper|rep|other)/i.test(line))).toEqual(sent);
+  });
+
+  test("order, case, repetition and obs-text of response fields", async () => {
+    const sent = ["x-lower: 1", "X-UPPER: 2", "X-Rep: a", "X-Other: \xe4\xff", "X-Rep: b"];
+    const script = byPath({ "/": answer("", ...sent, "Cache-Control: no-store") });
+    const port = await serve({ script });
+    const { head } = await get(port, "/");
+    const lines = head.split("\r\n").filter((line) => /^x-(?:lower|upper|rep|other)/i.test(line));
+    expect(lines).toEqual(sent);
+  });
+
+  test.each(["miss", "hit"])("Set-Cookie lines stay apart: %s", async (kind) => {
+    const cookies = ["a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT", "b=2", "c=3"];
+    const lines = cookies.map((cookie) => `Set-Cookie: ${cookie}`);
+    const port = await serve({
+      script: byPath({ "/": answer("", "Cache-Control: max-age=60", ...lines) }),
+    });
+    if (kind === "hit") await get(port, "/");
+    const response = await get(port, "/");
+    expect(response.field("cache-status")).toContain(kind === "hit" ? "; hit" : "; stored");
+    expect(response.fields("set-cookie")).toEqual(cookies);
+  });
+
+  test("a reason phrase", async () => {
+    const port = await serve({
+      script: byPath({ "/": "HTTP/1.1 200 Na gut\r\nContent-Length: 0\r\n\r\n" }),
+    });
+    expect((await get(port, "/")).reason).toBe("Na gut");
+  });
+
+  test("coded content, whatever the client accepts", async () => {
+    const coded = gzipSync("hello ".repeat(1000));
+    const lines = ["Content-Encoding: gzip", "Cache-Control: max-age=60"];
+    const port = await serve({ script: byPath({ "/": answer(coded, ...lines) }) });
+    for (let turn = 0; turn < 2; turn++) {
+      const response = await get(port, "/", "Accept-Encoding: identity");
+      expect(response.field("content-encoding")).toBe("gzip");
+      expect(response.content.equals(coded)).toBe(true);
+    }
+    expect(valuesOf(originOf().heads[0] ?? "", "accept-encoding")).toEqual(["identity"]);
+  });
+
+  test("content of a request, by length and in chunks", async () => {
+    const port = await serve();
+    const content = pattern(100_000);
+    const head = requestText("POST", "/", [`Content-Length: ${content.length}`]);
+    const byLength = await ask(port, Buffer.concat([Buffer.from(head), content]));
+    expect(byLength.content.subarray(-content.length).equals(content)).toBe(true);
+    expect(valuesOf(originOf().heads[0] ?? "", "content-length")).toEqual(["100000"]);
+    const client = await RawClient.connect(port);
+    void client.send(requestText("POST", "/", ["Transfer-Encoding: chunked"]));
+    let at = 0;
+    for (const size of ["1", "9fff", "3", "e69c"]) {
+      const end = at + Number.parseInt(size, 16);
+      const piece = content.subarray(at, end);
+      void client.send(Buffer.concat([Buffer.from(`${size}\r\n`), piece, Buffer.from("\r\n")]));
+      at = end;
+      await originOf().headsAtLeast(2);
+    }
+    void client.send("0\r\n\r\n");
+    const inChunks = await client.response();
+    await client.close();
+    expect(inChunks.content.subarray(-at).equals(content.subarray(0, at))).toBe(true);
+    const headInChunks = originOf().heads[1] ?? "";
+    expect(valuesOf(headInChunks, "transfer-encoding")).toEqual(["chunked"]);
+    expect(valuesOf(headInChunks, "content-length")).toEqual([]);
+  });
+
+  test("trailers of the origin, to a client that takes them", async () => {
+    const chunked =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n" +
+      "2\r\nhi\r\n0\r\nX-Sum: 42\r\n\r\n";
+    const port = await serve({ script: byPath({ "/": chunked }) });
+    const willing = await get(port, "/", "TE: trailers", "Connection: TE");
+    expect([willing.text, willing.trailers]).toEqual(["hi", "X-Sum: 42\r\n"]);
+    const other = await get(port, "/");
+    expect([other.text, other.trailers]).toEqual(["hi", ""]);
+  });
+
+  test("interim responses (RFC 9110 15.2)", async () => {
+    const port = await serve({
+      script: async (connection) => {
+        await connection.readHead();
+        await connection.send("HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n");
+        await connection.send(answer("hi"));
+      },
+    });
+    const response = await get(port, "/");
+    expect(response.interim).toEqual([
+      "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n",
+    ]);
+    expect(response.text).toBe("hi");
+  });
+});
+
+describe("Via (RFC 9110 7.6.3)", () => {
+  test("is added to request and response, behind those before us", async () => {
+    const port = await serve({ script: byPath({ "/": answer("", "Via: 1.1 inner") }) });
+    const response = await get(port, "/", "Via: 1.0 first, 1.1 second");
+    const [sent = ""] = valuesOf(originOf().heads[0] ?? "", "via");
+    expect(sent).toMatch(/^1\.0 first, 1\.1 second, 1\.1 edgelane-[0-9a-f]{8}$/);
+    expect(response.field("via")).toMatch(/^1\.1 inner, 1\.1 edgelane-[0-9a-f]{8}$/);
+  });
+
+  test("names the version that was received", async () => {
+    const port = await serve();
+    await ask(port, "GET / HTTP/1.0\r\nHost: a.test\r\n\r\n");
+    expect(valuesOf(originOf().heads[0] ?? "", "via")[0]).toMatch(/^1\.0 edgelane-/);
+  });
+
+  test("a gateway in front of itself answers 508 and asks nobody twice", async () => {
+    // The port is known only once the gateway listens: a relay in between is what points back.
+    let port = 0;
+    let relayed = 0;
+    const script: OriginScript = async (connection) => {
+      const head = await connection.readHead();
+      relayed++;
+      const back = await ask(port, head);
+      await connection.send(`${back.head}${back.text}`);
+      connection.end();
+    };
+    port = await serve({ script });
+    const response = await get(port, "/");
+    expect(response.status).toBe(508);
+    expect(response.field("proxy-status")).toContain("error=proxy_loop_detected");
+    expect(relayed).toBe(1);
+    const reason = { reason: "loop_detected" };
+    expect(await gatewayOf().metric("gateway_failures_total", reason)).toBe(1);
+  });
+
+  test("another edgelane is no loop", async () => {
+    const port = await serve();
+    expect((await get(port, "/", "Via: 1.1 edgelane-00000000")).status).toBe(200);
+  });
+});
+
+describe("who the client is (RFC 7239)", () => {
+  const SPOOFED = [
+    "Forwarded: for=6.6.6.6;proto=https",
+    "X-Forwarded-For: 6.6.6.6",
+    "X-Forwarded-Proto: https",
+    "X-Forwarded-Host: evil.test",
+    "X-Forwarded-Port: 666",
+    "X-Forwarded-Server: evil",
+    "X-Real-IP: 6.6.6.6",
+    "X-Client-IP: 6.6.6.6",
+    "True-Client-IP: 6.6.6.6",
+    "X-Request-Id: evil",
+    "X_Forwarded_For: 6.6.6.6",
+    "X-Forwarded_Proto: evil",
+    "x_real_ip: 6.6.6.6",
+    "Forwarded_: evil",
+  ];
+
+  test("what anybody may have made up is dropped, and ours put in its place", async () => {
+    await serve();
+    const head = await received(...SPOOFED);
+    expect(head).not.toMatch(/6\.6\.6\.6|evil|666/);
+    expect(valuesOf(head, "x-forwarded-for")).toEqual(["127.0.0.1"]);
+    expect(valuesOf(head, "x-forwarded-proto")).toEqual(["http"]);
+    expect(valuesOf(head, "x-forwarded-host")).toEqual(["a.test"]);
+    expect(valuesOf(head, "forwarded")).toEqual(['for=127.0.0.1;proto=http;host="a.test"']);
+    expect(valuesOf(head, "x-request-id")[0]).toMatch(/^[0-9a-f]{24}$/);
+    expect(head).not.toContain("_");
+  });
+
+  test("fields that end in an underscore variant of framing and credentials are dropped", async () => {
+    await serve();
+    const head = await received(
+      "Content_Length: 5",
+      "Transfer_Encoding: chunked",
+      "Authorization_: x",
+      "X_Custom: kept",
+    );
+    expect(head).not.toMatch(/content_length|transfer_encoding|authorization_/i);
+    expect(valuesOf(head, "x_custom")).toEqual(["kept"]);
+  });
+
+  test("a trusted peer is believed, and we append", async () => {
+    await serve({ trust: ["127.0.0.0/8"] });
+    const head = await received(
+      "Forwarded: for=192.0.2.1;proto=https",
+      "X-Forwarded-For: 192.0.2.1, 10.0.0.1",
+      "X-Forwarded-Proto: https",
+      "X-Forwarded-Host: public.test",
+      "X-Real-IP: 192.0.2.1",
+    );
+    expect(valuesOf(head, "x-forwarded-for")).toEqual(["192.0.2.1, 10.0.0.1, 127.0.0.1"]);
+    expect(valuesOf(head, "x-forwarded-proto")).toEqual(["https"]);
+    expect(valuesOf(head, "x-forwarded-host")).toEqual(["public.test"]);
+    expect(valuesOf(head, "x-real-ip")).toEqual(["192.0.2.1"]);
+    expect(valuesOf(head, "forwarded")).toEqual([
+      'for=192.0.2.1;proto=https, for=127.0.0.1;proto=http;host="a.test"',
+    ]);
+  });
+
+  test("the log has the client behind trusted peers, not whom the client names", async () => {
+    await serve({ trust: ["127.0.0.1/32", "10.0.0.0/8"] });
+    await received("X-Forwarded-For: 6.6.6.6, 192.0.2.1, 10.0.0.1");
+    const [line] = await gatewayOf().log(1);
+    expect(line?.client).toBe("192.0.2.1");
+  });
+
+  test("on a hit too", async () => {
+    const script = byPath({ "/": answer("hi", "Cache-Control: max-age=60") });
+    const port = await serve({ trust: ["127.0.0.1/32"], script });
+    const chains = [
+      "192.0.2.1",
+      "192.0.2.2",
+      "2001:db8::1",
+      "6.6.6.6, 192.0.2.3",
+      "not an address",
+    ];
+    for (const chain of chains) await get(port, "/", `X-Forwarded-For: ${chain}`);
+    await get(port, "/", "X-Forwarded-For: 6.6.6.6", "X-Forwarded-For: 192.0.2.4");
+    const lines = await gatewayOf().log(6);
+    expect(lines.map((line) => [line.client, line.cache])).toEqual([
+      ["192.0.2.1", "miss"],
+      ["192.0.2.2", "hit"],
+      ["2001:db8::1", "hit"],
+      ["192.0.2.3", "hit"],
+      ["127.0.0.1", "hit"],
+      ["192.0.2.4", "hit"],
+    ]);
+  });
+
+  test("another peer is not believed", async () => {
+    await serve({ trust: ["192.0.2.0/24"] });
+    const head = await received(...SPOOFED);
+    expect(head).not.toMatch(/6\.6\.6\.6|evil/);
+    const [line] = await gatewayOf().log(1);
+    expect(line?.client).toBe("127.0.0.1");
+  });
+
+  test("X-Request-Id is the same to client, origin and log", async () => {
+    const port = await serve();
+    const response = await get(port, "/");
+    const id = response.field("x-request-id");
+    expect(valuesOf(originOf().heads[0] ?? "", "x-request-id")).toEqual([id]);
+    expect((await gatewayOf().log(1))[0]?.request_id).toBe(id);
+  });
+
+  test("X-Request-Id of a trusted peer is kept, on a hit too", async () => {
+    const stored = answer("hi", "Cache-Control: max-age=60");
+    const port = await serve({ trust: ["127.0.0.1/32"], script: byPath({ "/": stored }) });
+    const ids: (string | undefined)[] = [];
+    for (const id of ["req-1", "req-2"]) {
+      ids.push((await get(port, "/", `X-Request-Id: ${id}`)).field("x-request-id"));
+    }
+    expect(ids).toEqual(["req-1", "req-2"]);
+    expect(valuesOf(originOf().heads[0] ?? "", "x-request-id")).toEqual(["req-1"]);
+    const lines = await gatewayOf().log(2);
+    expect(lines.map((line) => line.request_id)).toEqual(["req-1", "req-2"]);
+  });
+
+  test.each(["a b", "x".repeat(200), "caf\xe9", '"quoted"', ""])(
+    "but not one that is no plain token: %j",
+    async (id) => {
+      const port = await serve({ trust: ["127.0.0.1/32"] });
+      const response = await get(port, "/", `X-Request-Id: ${id}`);
+      expect(response.field("x-request-id")).toMatch(/^[0-9a-f]{24}$/);
+    },
+  );
+});
+
+describe("Host", () => {
+  test.each([
+    ["preserve", "a.test:81"],
+    ["target", "TARGET"],
+    ["internal.test", "internal.test"],
+  ])("%s", async (host, expected) => {
+    await serve({ host });
+    const head = await received("Host: a.test:81");
+    const wanted = expected === "TARGET" ? originOf().host : expected;
+    expect(valuesOf(head, "host")).toEqual([wanted]);
+    // First, as RFC 9112 section 3.2 recommends.
+    expect(linesOf(head)[0]?.[0].toLowerCase()).toBe("host");
+    expect(valuesOf(head, "x-forwarded-host")).toEqual(["a.test:81"]);
+  });
+
+  test("HTTP/1.0 without Host gets the target's", async () => {
+    const port = await serve();
+    await ask(port, "GET / HTTP/1.0\r\n\r\n");
+    const head = originOf().heads[0] ?? "";
+    expect(head).toMatch(/^GET \/ HTTP\/1\.1\r\n/);
+    expect(valuesOf(head, "host")).toEqual([originOf().host]);
+    expect(valuesOf(head, "x-forwarded-host")).toEqual([]);
+  });
+});
+
+describe("the answer's own fields", () => {
+  async function one(...lines: string[]): Promise<RawResponse> {
+    const port = await serve({ script: byPath({ "/": answer("hi", ...lines) }) });
+    return get(port, "/");
+  }
+
+  test("a Date where the origin has none, and only there (RFC 9110 6.6.1)", async () => {
+    const date = "Tue, 15 Nov 1994 08:12:31 GMT";
+    expect((await one("X: 1")).field("date")).toMatch(/^[A-Z][a-z]{2}, \d\d .* GMT$/);
+    await originOf().close();
+    await gatewayOf().close();
+    expect((await one(`Date: ${date}`)).fields("date")).toEqual([date]);
+  });
+
+  test("an X-Request-Id of ours, not the origin's", async () => {
+    const response = await one("X-Request-Id: theirs");
+    expect(response.fields("x-request-id")).toHaveLength(1);
+    expect(response.field("x-request-id")).toMatch(/^[0-9a-f]{24}$/);
+  });
+
+  test("Server-Timing where a route asks for it", async () => {
+    const port = await serve({
+      routes: [{ match: "/*", to: "app", timing: true }],
+      script: byPath({ "/": answer("hi", "Cache-Control: max-age=60") }),
+    });
+    for (let turn = 0; turn < 2; turn++) {
+      const response = await get(port, "/");
+      expect(response.field("server-timing")).toMatch(/^edgelane;dur=\d+\.\d$/);
+    }
+  });
+});
+
+test("an origin that answers HTTP/1.0 and delimits by close is chunked for the client", async () => {
+  const port = await serve({
+    script: async (connection) => {
+      await connection.readHead();
+      await connection.send("HTTP/1.0 200 OK\r\n\r\nuntil the end");
+      connection.end();
+    },
+  });
+  const client = await RawClient.connect(port);
+  for (let turn = 0; turn < 2; turn++) {
+    void client.send(requestText("GET", "/"));
+    const response = await client.response();
+    expect(response.text).toBe("until the end");
+    expect(response.field("transfer-encoding")).toBe("chunked");
+  }
+  await client.close();
+});
