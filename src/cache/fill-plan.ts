@@ -13,7 +13,7 @@ import type { FillPlan, FillReader, FillVerdict } from "./collapse.ts";
 import type { Forward } from "./forward.ts";
 import type { CacheKey } from "./key.ts";
 import { requestDirectives, responseDirectives } from "./policy/directives.ts";
-import { metadataOf } from "./policy/freshness.ts";
+import { ageSeconds, metadataOf } from "./policy/freshness.ts";
 import { isSafe } from "./policy/invalidation.ts";
 import { isOriginFailure, standInRule } from "./policy/reuse.ts";
 import type { RuleName } from "./policy/rules.ts";
@@ -94,7 +94,7 @@ export class CachePlan implements FillPlan {
       // Most responses to Authorization are for one client: others would wait in vain (RFC 9111
       // section 3.5).
       if (getField(request.fields, "authorization") !== this.#authorization) return false;
-    } else if (!decision.store || !decision.shareable) {
+    } else if (!isShareable(decision, this.#state.clock.nowMs())) {
       return false;
     }
     if (this.#isInvalid) return false;
@@ -102,11 +102,19 @@ export class CachePlan implements FillPlan {
   }
 
   headFor(head: ResponseHead, role: "leader" | "collapsed"): ResponseHead {
-    const fields = withoutHopByHop(head.fields);
+    const fields = this.#agedFields(withoutHopByHop(head.fields), role);
     // RFC 9110 section 6.6.1: what is forwarded or stored has a Date.
     if (!hasField(fields, "date")) fields.push("Date", formatHttpDate(this.#state.clock.nowMs()));
     fields.push("Cache-Status", this.#forwardStatus(head.status, role));
     return { status: head.status, reason: head.reason, fields };
+  }
+
+  /** Whoever shares a response gets it from a cache, with its age (RFC 9111 section 4). */
+  #agedFields(fields: string[], role: "leader" | "collapsed"): string[] {
+    const decision = this.#decision;
+    if (role === "leader" || decision === null || !decision.store) return fields;
+    const age = ageSeconds(decision.metadata, this.#state.clock.nowMs());
+    return [...withoutFields(fields, AGE), "Age", String(age)];
   }
 
   complete(pieces: readonly Uint8Array[]): void {
@@ -148,7 +156,7 @@ export class CachePlan implements FillPlan {
   /** What this response means for the next requests of its key. */
   #learn(decision: StoreDecision, key: CacheKey, head: ResponseHead, nowMs: number): void {
     const { stored, sharing, validation } = this.#forward;
-    if (decision.store && decision.shareable) {
+    if (isShareable(decision, nowMs)) {
       this.#state.forgetUncacheable(key);
       return;
     }
@@ -276,7 +284,9 @@ export class CachePlan implements FillPlan {
     const decision = this.#decision;
     const stored = decision?.store === true;
     const nowMs = this.#state.clock.nowMs();
-    const ttlSeconds = stored ? ttlOf(decision.metadata, nowMs) : undefined;
+    const ttlSeconds = stored
+      ? decision.metadata.lifetimeSeconds - ageSeconds(decision.metadata, nowMs)
+      : undefined;
     const refused = decision === null || decision.store ? undefined : decision.rule;
     const isPlainMethod = refused === "method" || refused === "route_off";
     return forwardStatus(this.#state.cacheName, {
@@ -290,13 +300,14 @@ export class CachePlan implements FillPlan {
   }
 }
 
+function isShareable(decision: StoreDecision, nowMs: number): boolean {
+  return decision.store && nowMs < decision.shareableUntilMs;
+}
+
 /** Reasons not to store that lie in the request: what is stored stays as good as it was. */
 const ABOUT_REQUEST: ReadonlySet<RuleName> = new Set(["request_no_store", "authorization"]);
 
-function ttlOf(metadata: { bornMs: number; lifetimeSeconds: number }, nowMs: number): number {
-  return metadata.lifetimeSeconds - Math.max(0, Math.floor((nowMs - metadata.bornMs) / 1000));
-}
-
+const AGE = new Set(["age"]);
 const SET_COOKIE = new Set(["set-cookie"]);
 
 /** The cookies of a 304 are for the client whose request it answers, and for nobody else. */

@@ -5,6 +5,7 @@
 import { STATUS_CODES } from "node:http";
 import { fieldValues, trimOws, withoutFields } from "../http/fields.ts";
 import type { ResponseHead } from "../http/message.ts";
+import { ageSeconds } from "./policy/freshness.ts";
 import type { StoredMetadata } from "./policy/metadata.ts";
 import type { SelectingField } from "./policy/vary.ts";
 
@@ -183,7 +184,7 @@ export class StoredResponse {
 
   /** Seconds since the origin server made it (RFC 9111 section 4.2.3). */
   ageSeconds(nowMs: number): number {
-    return Math.max(0, Math.floor((nowMs - this.metadata.bornMs) / 1000));
+    return ageSeconds(this.metadata, nowMs);
   }
 
   /** Remaining freshness lifetime; negative when stale (RFC 9211 section 2.4). */

@@ -2,7 +2,8 @@
 // what is remembered (RFC 9111 section 4).
 
 import { beforeEach, describe, expect, test } from "vitest";
-import type { RecordingReader } from "../support/fill-reader.ts";
+import { getField } from "../../src/http/fields.ts";
+import { type RecordingReader, settled } from "../support/fill-reader.ts";
 import { CacheHarness } from "../support/cache-harness.ts";
 
 const FRESH = ["Cache-Control", "max-age=60"];
@@ -59,6 +60,20 @@ describe("sharing", () => {
     const users = ["a", "a", "a"].map((user) => harness.get("/", "Authorization", user));
     harness.call().respond(200, ["Cache-Control", "public, max-age=60"], "x");
     expect(distinct(users)).toEqual(["200:x"]);
+  });
+
+  test("one that comes late gets it with its age, and only while it is fresh", async () => {
+    const leader = harness.get("/");
+    const call = harness.call();
+    call.head(200, [...FRESH, "Age", "10"]);
+    harness.clock.advance(49_000);
+    const late = harness.get("/");
+    await settled();
+    const ages = [leader, late].map((one) => getField(one.head?.fields ?? [], "age"));
+    expect(ages).toEqual(["10", "59"]);
+    harness.clock.advance(1000);
+    harness.get("/");
+    expect(harness.calls).toHaveLength(1);
   });
 
   test("those whom Vary tells apart each get their own, one origin request each", () => {

@@ -130,6 +130,11 @@ export function metadataOf(
   };
 }
 
+/** Current age in whole seconds (RFC 9111 section 4.2.3). */
+export function ageSeconds(metadata: StoredMetadata, nowMs: number): number {
+  return Math.max(0, Math.floor((nowMs - metadata.bornMs) / 1000));
+}
+
 /** The value of Date, or the time of receipt without a valid one (RFC 9110 section 6.6.1). */
 function dateOf(fields: FieldLines, responseMs: number): number {
   const value = getField(fields, "date");

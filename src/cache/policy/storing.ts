@@ -29,8 +29,8 @@ export type StoreDecision =
       /** Field lines to store: end-to-end ones, with a Date. */
       readonly fields: readonly string[];
       readonly vary: readonly string[];
-      /** Requests that came while it was on its way may have it too (RFC 9111 section 4). */
-      readonly shareable: boolean;
+      /** Until when requests that come while it is on its way may have it (RFC 9111 section 4). */
+      readonly shareableUntilMs: number;
     }
   | { readonly store: false; readonly rule: RuleName };
 
@@ -66,7 +66,7 @@ export function mayStore(
     metadata,
     fields: storedFields(head.fields, directives.strippedFields, times.responseMs),
     vary,
-    shareable: !metadata.noCache && sharedUntilMs(metadata) > times.responseMs,
+    shareableUntilMs: shareableUntilMs(metadata),
   };
 }
 
@@ -145,8 +145,11 @@ function usableSeconds(metadata: StoredMetadata): number {
   return lifetimeSeconds + Math.max(staleWhileRevalidateSeconds, staleIfErrorSeconds);
 }
 
-function sharedUntilMs(metadata: StoredMetadata): number {
-  return metadata.bornMs + (metadata.lifetimeSeconds + metadata.staleWhileRevalidateSeconds) * 1000;
+/** As long as it would be used from the store; 0 where each use needs a validation. */
+function shareableUntilMs(metadata: StoredMetadata): number {
+  if (metadata.noCache) return 0;
+  const seconds = metadata.lifetimeSeconds + metadata.staleWhileRevalidateSeconds;
+  return metadata.bornMs + seconds * 1000;
 }
 
 function refusal(rule: RuleName): StoreDecision {

@@ -309,12 +309,13 @@ describe("RFC 9111 3.1 stored field lines", () => {
 });
 
 describe("RFC 9111 4 who may share it while it is on its way", () => {
-  test.each<[string, string, boolean]>([
-    ["fresh", "max-age=60", true],
-    ["stale but for validation meanwhile", "max-age=0, stale-while-revalidate=60", true],
-    ["no-cache", "no-cache", false],
-    ["stale", "max-age=0", false],
-  ])("%s", (_name, value, shareable) => {
-    expect(decide({ fields: cc(value, "ETag", '"a"') })).toMatchObject({ store: true, shareable });
+  test.each<[string, string, number]>([
+    ["fresh", "max-age=60", NOW_MS + 60_000],
+    ["validated meanwhile", "max-age=5, stale-while-revalidate=60", NOW_MS + 65_000],
+    ["no-cache", "no-cache, max-age=60", 0],
+    ["stale", "max-age=0", NOW_MS],
+  ])("%s", (_name, value, shareableUntilMs) => {
+    const decision = decide({ fields: cc(value, "ETag", '"a"') });
+    expect(decision).toMatchObject({ store: true, shareableUntilMs });
   });
 });
