@@ -51,9 +51,10 @@ export class ConnectionPool {
     }
   }
 
-  /** Forgets a connection whose exchange failed: its socket is closed or closing. */
+  /** Drops a connection whose exchange failed, with its socket if that is still open. */
   giveUp(connection: Connection): void {
     this.#all.delete(connection);
+    if (connection.socket !== null) void connection.destroy();
   }
 
   async destroy(): Promise<void> {

@@ -19,6 +19,7 @@ export function connectFailure(error: unknown, step: "tcp" | "tls"): GatewayErro
   if (error instanceof GatewayError) return error;
   const code = errorCode(error);
   const options = { beforeSend: true, cause: error };
+  if (INTERNAL_CODES.has(code)) return new GatewayError("internal_error", code, options);
   if (code === "UND_ERR_CONNECT_TIMEOUT" || code === "ETIMEDOUT") {
     return new GatewayError("connect_timeout", "no connection in time", options);
   }

@@ -106,8 +106,9 @@ export class Target implements Candidate, PooledHost, LoneHost {
       allowH2: false,
       strictContentLength: true,
       maxHeaderSize: RESPONSE_HEAD_BYTES_MAX,
-      keepAliveTimeout: pool.keepAliveMs,
-      keepAliveMaxTimeout: pool.keepAliveMs,
+      // Zero means that no connection is kept; undici wants a millisecond at least.
+      keepAliveTimeout: Math.max(1, pool.keepAliveMs),
+      keepAliveMaxTimeout: Math.max(1, pool.keepAliveMs),
       keepAliveTimeoutThreshold: KEEP_ALIVE_MARGIN_MS,
       // Ours are exact to a tick and watch paused responses too.
       headersTimeout: 0,

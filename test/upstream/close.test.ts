@@ -101,14 +101,25 @@ test("a connection that is too old is closed after its exchange", async () => {
   expect(origin.accepted).toBe(2);
 });
 
-test("an idle connection is closed after its time", async () => {
+test.each([0, 50])("an idle connection is closed after %i ms", async (keepAliveMs) => {
   origin = await startOrigin(hello);
-  cluster = clusterOf(origin.url, { pool: { keepAliveMs: 50 } });
+  cluster = clusterOf(origin.url, { pool: { keepAliveMs } });
   await exchange(cluster, requestOf("GET", "/"));
   await origin.idle(1000);
   await settled(cluster, 1000);
   expect((await exchange(cluster, requestOf("GET", "/"))).content).toBe("hi");
   expect(cluster.targets()[0]).toMatchObject({ connectionsOpened: 2, retries: 0 });
+});
+
+test("a request that cannot be written is our fault and loses no connection", async () => {
+  origin = await startOrigin(hello);
+  cluster = clusterOf(origin.url, { pool: { keepAliveMs: 60_000 } });
+  await exchange(cluster, requestOf("GET", "/"));
+  await turn();
+  const got = await exchange(cluster, requestOf("GET", "/a b"));
+  expect([got.error?.code, got.error?.beforeSend]).toEqual(["internal_error", true]);
+  await cluster.close();
+  await origin.idle(1000);
 });
 
 test("RFC 9112 9.3 HEAD, Connection: close and excess content end a connection", async () => {
