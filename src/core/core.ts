@@ -164,7 +164,6 @@ export function loadCore(options: CoreOptions = {}): Core {
 }
 
 interface CoreExports extends CoreFunctions {
-  staticEnd(): number;
   seedHash(seed: bigint): void;
   createPools(slabs: number, slabCount: number, states: number, stateCount: number): void;
 }
@@ -175,7 +174,8 @@ function createWasm(
   seed: bigint,
   module: CompiledModule,
 ): { buffer: ArrayBuffer; functions: CoreFunctions } {
-  const { buffer, functions } = instantiate<CoreExports>(module, layout.memoryBytes);
+  const { buffer, exports } = instantiate(module, layout.memoryBytes);
+  const functions = exports as CoreExports;
   functions.seedHash(seed);
   functions.createPools(layout.slabs, layout.slabCount, layout.states, layout.stateCount);
   return { buffer, functions };

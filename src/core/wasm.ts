@@ -1,5 +1,6 @@
-// Instantiates the Wasm modules. Runs in every engine: no node:*, and of the global WebAssembly only
-// what is declared here, because the types of a browser or of Node are no dependency of the core.
+// Instantiates the Wasm modules. Runs in every engine: no node:*, and of the global WebAssembly
+// only what is declared here, because the types of a browser or of Node are no dependency of the
+// core.
 
 import { STATIC_BYTES_MAX } from "#wasm/limits.js";
 
@@ -41,7 +42,7 @@ declare const WebAssembly: {
   validate(bytes: Uint8Array): boolean;
 };
 
-interface CommonExports extends ParserFunctions {
+interface CommonExports {
   staticEnd(): number;
 }
 
@@ -56,17 +57,19 @@ export function compile(wasmBytes: Uint8Array): CompiledModule {
   return new WebAssembly.Module(wasmBytes);
 }
 
-/** A fresh instance over a memory of `memoryBytes`, whole pages, that never grows. */
-export function instantiate<Exports extends CommonExports>(
+/**
+ * A fresh instance over a memory of `memoryBytes`, whole pages, that never grows. The caller knows
+ * which functions the module exports.
+ */
+export function instantiate(
   module: CompiledModule,
   memoryBytes: number,
-): { buffer: ArrayBuffer; functions: Exports } {
+): { buffer: ArrayBuffer; exports: object } {
   const pages = memoryBytes / PAGE_BYTES;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const instance = new WebAssembly.Instance(module, { env: { memory } });
-  const functions = instance.exports as Exports;
-  if (functions.staticEnd() > STATIC_BYTES_MAX) {
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  if ((exports as CommonExports).staticEnd() > STATIC_BYTES_MAX) {
     throw new Error("the memory map overlaps the module's static data");
   }
-  return { buffer: memory.buffer, functions };
+  return { buffer: memory.buffer, exports };
 }
