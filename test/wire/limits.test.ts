@@ -130,7 +130,14 @@ describe.each(ENGINES)("limits, %s", (engine) => {
     const first = await wire.sent(GET);
     const second = await wire.sent(GET);
     await Promise.all([first.complete(1), second.complete(1)]);
-    const third = await wire.sent(GET.repeat(100));
+    // One that is still sending when it is turned away, and reads only then.
+    const third = await wire.client();
+    third.socket.pause();
+    await third.send(GET.repeat(100));
+    const refused = await wire.socketOf(third);
+    await until(() => refused.writableFinished, "the answer");
+    await third.send(GET.repeat(100));
+    third.socket.resume();
     const responses = await third.all();
     expect(responses.map((response) => response.status)).toEqual([503]);
     expect(responses[0] && fieldOf(responses[0], "proxy-status")).toMatch(/connection_limit/);
@@ -148,8 +155,11 @@ describe.each(ENGINES)("limits, %s", (engine) => {
     const sockets = Array.from({ length: 300 }, () =>
       connect({ port: wire.port, host: "127.0.0.1", allowHalfOpen: true }).on("error", () => {}),
     );
-    for (const socket of sockets) socket.resume();
+    let answered = 0;
+    for (const socket of sockets) socket.once("data", () => answered++);
     await until(() => sockets.every((socket) => socket.readableEnded || socket.destroyed), "FINs");
+    // Those that are told are bounded too.
+    expect(answered).toBe(256);
     expect(wire.handler).toMatchObject({ refused: 300, open: 0 });
     // Ours are still open: a write is answered with a reset once the gateway's side is gone.
     await until(() => {

@@ -64,6 +64,7 @@ export const REQUEST_LINE_ROWS = requestLines([
   ["a space before the method", " GET /m4rk3r HTTP/1.1", "method"],
   ["no method", " /m4rk3r HTTP/1.1", "method"],
   ["a method that is no token", "G@T /m4rk3r HTTP/1.1", "method"],
+  ["a method of 33 letters", `${"M4RK3R".repeat(6).slice(3)} / HTTP/1.1`, "method"],
   ["a NUL in the method", "GE\0T /m4rk3r HTTP/1.1", "method"],
   ["two empty lines before", "\r\n\r\nGET /m4rk3r HTTP/1.1", "method"],
   ["an empty line of a bare LF before", "\nGET /m4rk3r HTTP/1.1", "bare-lf"],
