@@ -14,6 +14,7 @@ import { createLogger } from "../telemetry/log.ts";
 import { CACHE_PURGES, CONFIG_LOADED_SECONDS } from "../telemetry/metric-table.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { StatusReport } from "../telemetry/status-report.ts";
+import { OriginIo } from "../upstream/origin-io.ts";
 import { InputStage } from "../wire/input-stage.ts";
 import { Listener } from "../wire/listener.ts";
 import { type Admin, createAdmin } from "./admin.ts";
@@ -92,7 +93,11 @@ class GatewayProcess implements Gateway {
     this.#metrics.set(CONFIG_LOADED_SECONDS, this.#clock.nowMs() / 1000);
     this.#status = new StatusReport(this.#metrics, this.#clock);
     this.#cache = new Cache(this.#core, this.#clock, cacheOptions(config, this.#ids.prefix));
-    this.#generation = buildGeneration(config, { clock: this.#clock, metrics: this.#metrics });
+    this.#generation = buildGeneration(config, {
+      clock: this.#clock,
+      metrics: this.#metrics,
+      io: new OriginIo(this.#core),
+    });
     const trust = new TrustNetwork(config.trust);
     const accessLog =
       this.#sinks.access === null ? null : new AccessLog(this.#sinks.access, this.#clock);

@@ -7,6 +7,7 @@ import type { HitRules } from "../cache/stored-response.ts";
 import type { Clock } from "../clock.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { Cluster, CLUSTER_DEFAULTS, type ClusterConfig } from "../upstream/cluster.ts";
+import type { OriginIo } from "../upstream/origin-io.ts";
 import type { GatewayConfig, RouteConfig, UpstreamConfig } from "./gateway-config.ts";
 import type { Route } from "./route.ts";
 
@@ -17,13 +18,20 @@ export interface Generation {
   readonly routes: readonly Route[];
 }
 
+/** What outlives generations. */
+export interface GenerationParts {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly io: OriginIo;
+}
+
 export function buildGeneration(
   config: GatewayConfig,
-  { clock, metrics }: { readonly clock: Clock; readonly metrics: Metrics },
+  { clock, metrics, io }: GenerationParts,
 ): Generation {
   const clusters = new Map<string, Cluster>();
   for (const [name, upstream] of config.upstreams) {
-    const cluster = new Cluster(clusterConfig(upstream, config.shutdownGraceMs), clock);
+    const cluster = new Cluster(clusterConfig(upstream, config.shutdownGraceMs), clock, io);
     clusters.set(name, cluster);
   }
   const routes = config.routes.map((route): Route => {

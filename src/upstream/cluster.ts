@@ -10,6 +10,7 @@ import { Deadlines } from "./deadlines.ts";
 import { type CallHost, ForwardCall, type RetryReason } from "./dispatch.ts";
 import { type EjectConfig, ejectedMax } from "./health.ts";
 import { type Balance, createPolicy, type Policy } from "./selection.ts";
+import type { OriginIo } from "./origin-io.ts";
 import { type PoolConfig, Target, type TargetConfig, type TargetStatus } from "./target.ts";
 
 export interface ClusterConfig {
@@ -90,7 +91,12 @@ export class Cluster implements CallHost {
   #closing: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
 
-  constructor(config: ClusterConfig, clock: Clock, random: () => number = Math.random) {
+  constructor(
+    config: ClusterConfig,
+    clock: Clock,
+    io: OriginIo,
+    random: () => number = Math.random,
+  ) {
     this.name = config.name;
     this.#config = config;
     this.#clock = clock;
@@ -98,8 +104,9 @@ export class Cluster implements CallHost {
     this.queueTimeoutMs = config.pool.queueTimeoutMs;
     this.totalMs = config.timeouts.totalMs;
     this.#deadlines = new Deadlines<ForwardCall>(clock, tickMs(config));
+    const shared = { deadlines: this.#deadlines, io, now: () => clock.monotonicMs() };
     this.#targets = config.targets.map(
-      (target) => new Target(target, config.pool, config.tls, config.timeouts, this.#deadlines),
+      (target) => new Target(target, config.pool, config.tls, config.timeouts, shared),
     );
     this.#policy = createPolicy(config.balance, random);
   }

@@ -34,16 +34,19 @@ export class Connector {
    */
   readonly servername: string;
   readonly nowMs: () => number;
+  /** Where a cleartext connection goes. */
+  readonly address: { readonly host: string; readonly port: number };
   readonly #connect: buildConnector.connector;
   readonly #options: buildConnector.Options;
-  readonly #counts: ConnectionCounts;
+  readonly counts: ConnectionCounts;
 
   constructor(url: URL, tls: TlsConfig, counts: ConnectionCounts, nowMs: () => number) {
     const host = url.hostname.replace(/^\[|\]$/g, "");
     this.secure = url.protocol === "https:";
     this.servername = tls.servername ?? host;
-    this.#counts = counts;
+    this.counts = counts;
     this.nowMs = nowMs;
+    this.address = { host, port: Number(url.port === "" ? "80" : url.port) };
     this.#options = {
       hostname: host,
       host: url.host,
@@ -68,19 +71,13 @@ export class Connector {
    * the socket with a GatewayError before that fails the attempt with it.
    */
   open(callback: (error: GatewayError | null) => void): Socket {
-    const counts = this.#counts;
     let step: "tcp" | "tls" = "tcp";
     // undici's types leave out that its connector returns the socket.
-    const socket = this.#connect(this.#options, (error, opened) => {
+    const socket = this.#connect(this.#options, (error, _socket) => {
       if (error !== null) {
         callback(connectFailure(error, step));
         return;
       }
-      counts.connectionsOpened += 1;
-      counts.connectionsOpen += 1;
-      opened.once("close", () => {
-        counts.connectionsOpen -= 1;
-      });
       callback(null);
     }) as unknown as Socket;
     if (this.secure) {
@@ -127,6 +124,7 @@ export class Connection extends Client {
     const socket = connector.open((error) => {
       this.connecting = false;
       this.openedMs = connector.nowMs();
+      if (error === null) countUntilClosed(connector.counts, socket);
       if (error === null) callback(null, socket);
       else callback(error, null);
     });
@@ -142,4 +140,12 @@ export class Connection extends Client {
       if (this.socket === socket) this.socket = null;
     });
   }
+}
+
+function countUntilClosed(counts: ConnectionCounts, socket: Socket): void {
+  counts.connectionsOpened += 1;
+  counts.connectionsOpen += 1;
+  socket.once("close", () => {
+    counts.connectionsOpen -= 1;
+  });
 }

@@ -12,10 +12,10 @@ import type {
   OriginRequest,
 } from "./attempt.ts";
 import type { Timed } from "./deadlines.ts";
-import { LoneAttempt, needsLoneConnection } from "./lone-attempt.ts";
 import { PooledAttempt } from "./pooled-attempt.ts";
 import type { Target } from "./target.ts";
 import type { Waiter, WaitQueue } from "./wait-queue.ts";
+import { needsWire, WireAttempt } from "./wire-attempt.ts";
 
 /** What may be tried again: a failed connect, a reset, an answer with this status. */
 export type RetryReason = "connect" | "reset" | number;
@@ -190,9 +190,10 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     if (this.attempts === 1) target.requests += 1;
     else target.retries += 1;
     this.#attemptStartedMs = this.#host.monotonicMs();
-    const attempt = needsLoneConnection(this.#request)
-      ? new LoneAttempt(this.#request, this, target)
-      : new PooledAttempt(this.#request, this, target, connection);
+    const attempt =
+      target.secure && !needsWire(this.#request)
+        ? new PooledAttempt(this.#request, this, target, connection)
+        : new WireAttempt(this.#request, this, target, connection);
     this.#attempt = attempt;
     attempt.start();
   }

@@ -22,29 +22,6 @@ export function fieldsWithLength(request: OriginRequest): FieldLines {
   return [...request.fields, "Content-Length", String(request.bodyLength)];
 }
 
-/**
- * All field lines of a request that gets a connection of its own, framing and Expect among them.
- */
-export function loneRequestFields(request: OriginRequest): string[] {
-  const { body, bodyLength, method, expectsContinue } = request;
-  const fields = [...fieldsWithLength(request), "Connection", "close"];
-  if (body !== null && bodyLength < 0) fields.push("Transfer-Encoding", "chunked");
-  // RFC 9110 section 8.6: a method that means content says so when there is none.
-  if (body === null && !has(fields, "content-length") && !NO_CONTENT_METHODS.has(method)) {
-    fields.push("Content-Length", "0");
-  }
-  if (expectsContinue && !has(fields, "expect")) fields.push("Expect", "100-continue");
-  return fields;
-}
-
-const NO_CONTENT_METHODS: ReadonlySet<string> = new Set([
-  "GET",
-  "HEAD",
-  "OPTIONS",
-  "DELETE",
-  "TRACE",
-]);
-
 function has(fields: FieldLines, nameLower: string): boolean {
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index];

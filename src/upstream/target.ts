@@ -11,10 +11,12 @@ import { Connector, type TlsConfig } from "./connection.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { Health } from "./health.ts";
 import { RESPONSE_HEAD_BYTES_MAX } from "./failures.ts";
-import type { LoneHost } from "./lone-attempt.ts";
+import type { OriginIo } from "./origin-io.ts";
 import type { PooledHost } from "./pooled-attempt.ts";
 import { type Candidate, PeakLatency } from "./selection.ts";
 import { WaitQueue } from "./wait-queue.ts";
+import type { WireHost } from "./wire-attempt.ts";
+import { WirePool } from "./wire-pool.ts";
 
 export interface TargetConfig {
   /** "http://host:port" or "https://host:port"; a path is not allowed. */
@@ -62,7 +64,15 @@ export interface TargetStatus {
   readonly latencyMs: number;
 }
 
-export class Target implements Candidate, PooledHost, LoneHost {
+/** What all targets of a cluster share. */
+export interface TargetShared {
+  readonly deadlines: Deadlines<ForwardCall>;
+  readonly io: OriginIo;
+  /** Monotonic time in milliseconds. */
+  readonly now: () => number;
+}
+
+export class Target implements Candidate, PooledHost, WireHost {
   /** "host:port", the port always there. */
   readonly name: string;
   readonly url: URL;
@@ -71,7 +81,12 @@ export class Target implements Candidate, PooledHost, LoneHost {
   readonly health = new Health();
   readonly latency = new PeakLatency();
   readonly connector: Connector;
+  /** undici's connections: for TLS. */
   readonly connections: ConnectionPool;
+  /** Ours: for cleartext, and for what undici cannot send. */
+  readonly wire: WirePool;
+  readonly io: OriginIo;
+  readonly hostField: string;
   readonly timeouts: AttemptTimeouts;
   readonly waiting: WaitQueue<ForwardCall>;
   requests = 0;
@@ -89,8 +104,9 @@ export class Target implements Candidate, PooledHost, LoneHost {
     pool: PoolConfig,
     tls: TlsConfig,
     timeouts: AttemptTimeouts,
-    deadlines: Deadlines<ForwardCall>,
+    shared: TargetShared,
   ) {
+    const { deadlines, io, now } = shared;
     this.url = new URL(config.url);
     const defaultPort = this.url.protocol === "https:" ? "443" : "80";
     this.name = `${this.url.hostname}:${this.url.port || defaultPort}`;
@@ -115,6 +131,9 @@ export class Target implements Candidate, PooledHost, LoneHost {
       bodyTimeout: 0,
       ...(pool.requestsMax > 0 ? { maxRequestsPerClient: pool.requestsMax } : {}),
     };
+    this.io = io;
+    this.hostField = this.url.host;
+    this.wire = new WirePool(this.connector, io, pool, now);
     this.connections = new ConnectionPool(this.url, options, this.connector, pool);
   }
 
@@ -128,6 +147,10 @@ export class Target implements Candidate, PooledHost, LoneHost {
 
   get latencyMs(): number {
     return this.latency.at(this.#deadlines.nowMs);
+  }
+
+  get secure(): boolean {
+    return this.connector.secure;
   }
 
   get servername(): string {
@@ -184,6 +207,7 @@ export class Target implements Candidate, PooledHost, LoneHost {
 
   /** Closes every connection at once. The calls are over by then. */
   destroy(): Promise<void> {
+    this.wire.destroy();
     return this.connections.destroy();
   }
 }

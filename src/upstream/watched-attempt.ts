@@ -90,7 +90,7 @@ export abstract class WatchedAttempt implements Attempt {
         if (isOver(sinceMs, headersMs)) this.expire("headers_timeout", "no response head in time");
         return;
       case READING:
-        if (this.paused && this.#originMoves()) this.lastMs = nowMs;
+        if (this.paused && this.originMoves()) this.lastMs = nowMs;
         else if (isOver(sinceMs, idleMs)) this.expire("body_stalled", "no content in time");
         return;
       default:
@@ -137,7 +137,7 @@ export abstract class WatchedAttempt implements Attempt {
   }
 
   /** Behind a pause: the socket got bytes since the last look, or would if we read them. */
-  #originMoves(): boolean {
+  protected originMoves(): boolean {
     const socket = this.socket();
     if (socket === null) return false;
     const moved = socket.bytesRead !== this.bytesRead;

@@ -3,13 +3,6 @@
 
 import { STATUS_CODES } from "node:http";
 import {
-  FIELD_NAME_LENGTH_AND_ID,
-  FIELD_NAME_START,
-  FIELD_VALUE_LENGTH,
-  FIELD_VALUE_START,
-  FIELD_WORDS,
-  RECORD_FIELD_COUNT,
-  RECORD_FIELDS,
   RECORD_HEAD_LENGTH,
   RECORD_HOST_INDEX,
   RECORD_METHOD,
@@ -22,6 +15,7 @@ import {
   TARGET_AUTHORITY,
 } from "../../assembly/layout.ts";
 import type { Core } from "../core/core.ts";
+import { decodeFields } from "../http/decoded-fields.ts";
 import type { FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
 
 /** RECORD_HOST_INDEX of a head without a Host field line. */
@@ -57,21 +51,6 @@ export function decodeRequestHead(
     version: word(words, base + RECORD_VERSION_MINOR) === 0 ? "1.0" : "1.1",
     fields,
   };
-}
-
-function decodeFields(words: Uint32Array, base: number, text: string): string[] {
-  const count = word(words, base + RECORD_FIELD_COUNT);
-  const fields: string[] = [];
-  for (let index = 0, at = base + RECORD_FIELDS; index < count; index++, at += FIELD_WORDS) {
-    const nameStart = word(words, at + FIELD_NAME_START);
-    const nameLength = word(words, at + FIELD_NAME_LENGTH_AND_ID) & 0xffff;
-    const valueStart = word(words, at + FIELD_VALUE_START);
-    fields.push(
-      text.slice(nameStart, nameStart + nameLength),
-      text.slice(valueStart, valueStart + word(words, at + FIELD_VALUE_LENGTH)),
-    );
-  }
-  return fields;
 }
 
 /**

@@ -3,6 +3,8 @@
 
 import type { GatewayError } from "../../src/http/errors.ts";
 import type { FieldLines, ResponseHead } from "../../src/http/message.ts";
+import { loadCore } from "../../src/core/core.ts";
+import { OriginIo } from "../../src/upstream/origin-io.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import type { OriginHandler, OriginRequest } from "../../src/upstream/attempt.ts";
 import { CLUSTER_DEFAULTS, Cluster, type ClusterConfig } from "../../src/upstream/cluster.ts";
@@ -83,6 +85,10 @@ export class Recorder implements OriginHandler {
   }
 }
 
+/** One core for all clusters of a test file; what they hold of it is checked by `held`. */
+const core = loadCore();
+const io = new OriginIo(core);
+
 type Overrides = {
   [Part in keyof ClusterConfig]?: Partial<ClusterConfig[Part]> | ClusterConfig[Part];
 };
@@ -108,7 +114,7 @@ export function clusterOf(
     const isGroup = typeof before === "object" && !Array.isArray(before);
     config[part] = isGroup ? { ...before, ...(value as object) } : value;
   }
-  return new Cluster(config as unknown as ClusterConfig, clock);
+  return new Cluster(config as unknown as ClusterConfig, clock, io);
 }
 
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);

@@ -1,0 +1,463 @@
+// Hot. Owns one request on an HTTP/1.1 connection of ours: cleartext targets, and what undici
+// cannot send (Expect: 100-continue, OPTIONS *). Writes the request, reads the response by the
+// core's parser, and says whether the connection can serve again (RFC 9112 sections 6 and 9).
+
+import type { Socket } from "node:net";
+import {
+  CHUNKED_CONSUMED,
+  CHUNKED_SPAN_COUNT,
+  CHUNKED_SPANS,
+  FIELD_KEEP_ALIVE,
+  FLAG_KEEP_ALIVE,
+  FRAMING_CHUNKED,
+  FRAMING_CLOSE,
+  FRAMING_LENGTH,
+  RECORD_CONTENT_LENGTH_HIGH,
+  RECORD_CONTENT_LENGTH_LOW,
+  RECORD_FLAGS,
+  RECORD_FRAMING,
+  RECORD_HEAD_LENGTH,
+  RECORD_PRESENT_LOW,
+  STATUS_COMPLETE,
+  STATUS_ERROR,
+} from "../../assembly/layout.ts";
+import { GatewayError } from "../http/errors.ts";
+import { getField } from "../http/fields.ts";
+import type { FieldLines, ResponseHead } from "../http/message.ts";
+import type { AttemptListener, OriginRequest } from "./attempt.ts";
+import { exchangeFailure } from "./failures.ts";
+import { framingMethod, type OriginIo } from "./origin-io.ts";
+import {
+  type AttemptHost,
+  DONE,
+  EXPECTING,
+  READING,
+  SENDING,
+  WAITING,
+  WatchedAttempt,
+} from "./watched-attempt.ts";
+import type { ConnectionUser, WireConnection } from "./wire-connection.ts";
+import { ContentSender } from "./wire-content.ts";
+import type { WirePool } from "./wire-pool.ts";
+import { renderRequestHead } from "./wire-request.ts";
+
+/** Where an attempt gets its connection. */
+export interface WireHost extends AttemptHost {
+  readonly io: OriginIo;
+  readonly wire: WirePool;
+  /** What the target is called in Host. */
+  readonly hostField: string;
+  reusedConnection(): void;
+}
+
+const NO_FIELDS: FieldLines = [];
+
+/** undici neither sends Expect: 100-continue nor the asterisk form. */
+export function needsWire(request: OriginRequest): boolean {
+  return request.expectsContinue || request.path === "*";
+}
+
+export class WireAttempt extends WatchedAttempt implements ConnectionUser {
+  readonly #request: OriginRequest;
+  readonly #host: WireHost;
+  readonly #mayReuse: boolean;
+  /** The request head, ready to write. */
+  #head = "";
+  #connection: WireConnection | null = null;
+  #sender: ContentSender | null = null;
+  /** A slab of the core with a response head that arrives in pieces; else 0. */
+  #slab = 0;
+  #slabLength = 0;
+  #framing = 0;
+  /** Content bytes that are still to come, by Content-Length. */
+  #remaining = 0;
+  /** State of the chunked decoder in the core; else 0. */
+  #chunked = 0;
+  /** Read while the listener had asked for a pause. */
+  #held: Buffer | null = null;
+  #keepAlive = false;
+  #hintMs = Number.POSITIVE_INFINITY;
+
+  constructor(
+    request: OriginRequest,
+    listener: AttemptListener,
+    host: WireHost,
+    connection: "pooled" | "fresh",
+  ) {
+    super(request, listener, host);
+    this.#request = request;
+    this.#host = host;
+    this.#mayReuse = connection === "pooled";
+  }
+
+  start(): void {
+    const { wire } = this.#host;
+    try {
+      this.#head = renderRequestHead(this.#request, this.#host.hostField);
+    } catch (error) {
+      process.nextTick(failLater, this, error);
+      return;
+    }
+    const idle = this.#mayReuse ? wire.take(this) : undefined;
+    if (idle === undefined) {
+      this.#connection = wire.open(this);
+      return;
+    }
+    this.#connection = idle;
+    this.reused = true;
+    this.#host.reusedConnection();
+    this.#send(idle);
+  }
+
+  resume(): void {
+    if (this.silent || !this.paused) return;
+    this.paused = false;
+    this.lastMs = this.#host.nowMs;
+    if (this.#held === null) return;
+    // Not at once: the caller may be in the middle of what the bytes before these have started.
+    process.nextTick(resumeHeld, this);
+  }
+
+  /** What `resume` puts off. */
+  resumeHeld(): void {
+    if (this.silent || this.paused) return;
+    this.#processHeld();
+    if (!this.silent && this.#held === null) this.#connection?.resumeReading();
+  }
+
+  abort(): void {
+    this.silent = true;
+    this.#end("broken");
+  }
+
+  protected socket(): Socket | null {
+    return this.#connection?.socket ?? null;
+  }
+
+  protected sendUnasked(): void {
+    this.#sendContent();
+  }
+
+  // ── request ────────────────────────────────────────────────────────────────────────────────────
+
+  connected(): void {
+    if (this.#connection !== null) this.#send(this.#connection);
+  }
+
+  connectFailed(error: GatewayError): void {
+    this.#fail(error);
+  }
+
+  #send(connection: WireConnection): void {
+    this.sent = true;
+    this.lastMs = this.#host.nowMs;
+    connection.written += 1;
+    const { content } = this;
+    if (content === null) {
+      this.phase = WAITING;
+      connection.socket.write(this.#head, "latin1");
+      return;
+    }
+    this.#sender = new ContentSender(content, connection.socket, this.#request.bodyLength, {
+      progress: () => this.#contentMoved(),
+      finished: () => this.#contentSent(),
+      brokenOff: () => this.#contentBroken(),
+    });
+    connection.socket.write(this.#head, "latin1");
+    if (this.#request.expectsContinue) {
+      this.phase = EXPECTING;
+    } else {
+      this.phase = SENDING;
+      this.#sender.start();
+    }
+  }
+
+  #sendContent(): void {
+    this.#sender?.start();
+  }
+
+  #contentMoved(): void {
+    // Only now: a client that goes on waiting leaves the origin in the phase where it owes an
+    // answer.
+    if (this.phase === EXPECTING) this.phase = SENDING;
+    this.lastMs = this.#host.nowMs;
+  }
+
+  #contentSent(): void {
+    this.lastMs = this.#host.nowMs;
+    if (this.phase < WAITING) this.phase = WAITING;
+  }
+
+  #contentBroken(): void {
+    this.#fail(new GatewayError("client_closed", "content broken off"));
+  }
+
+  drained(): void {
+    this.lastMs = this.#host.nowMs;
+    this.#sender?.drained();
+  }
+
+  // ── response ───────────────────────────────────────────────────────────────────────────────────
+
+  received(chunk: Buffer, length: number): boolean {
+    this.lastMs = this.#host.nowMs;
+    if (this.paused) {
+      // One read ahead of a slow client tells an origin that would send more from one that stalls.
+      this.#held = copyOf(chunk, 0, length);
+      return false;
+    }
+    this.#process(chunk, length);
+    return true;
+  }
+
+  #process(chunk: Buffer, length: number): void {
+    this.responseBegun = true;
+    try {
+      let offset = 0;
+      while (offset < length && this.phase !== DONE) {
+        if (this.phase === READING) offset = this.#receiveContent(chunk, offset, length);
+        else offset = this.#receiveHead(chunk, offset, length);
+      }
+    } catch (cause) {
+      this.#fail(new GatewayError("internal_error", "a handler failed", { cause }));
+    }
+  }
+
+  /** What a slow client left waiting. */
+  #processHeld(): void {
+    const held = this.#held;
+    this.#held = null;
+    if (held !== null) this.#process(held, held.length);
+  }
+
+  protected override originMoves(): boolean {
+    return this.#held !== null;
+  }
+
+  #receiveHead(chunk: Buffer, offset: number, length: number): number {
+    const { core, memory, record: shared, input: sharedInput } = this.#host.io;
+    const before = this.#slabLength;
+    const record = this.#slab === 0 ? shared : this.#slab;
+    const input = this.#slab === 0 ? sharedInput : core.slabInput(this.#slab);
+    const taken = Math.min(length - offset, core.headBytesMax - before);
+    chunk.copy(memory, input + before, offset, offset + taken);
+    if (this.#slab === 0) core.resetRecord(record);
+    const method = framingMethod(this.#request.method);
+    const status = core.parseResponseHead(record, input, before + taken, method);
+    if (status === STATUS_ERROR) {
+      this.#refuse("malformed response head");
+      return length;
+    }
+    if (status !== STATUS_COMPLETE) return this.#keepPartialHead(chunk, offset, taken, length);
+    const headLength = core.words[(record >>> 2) + RECORD_HEAD_LENGTH] ?? 0;
+    const next = offset + headLength - before;
+    this.#acceptHead(this.#host.io.decodeHead(record, input), record, next === length);
+    return next;
+  }
+
+  /** The head is not all there: what has come waits in a slab of its own. */
+  #keepPartialHead(chunk: Buffer, offset: number, taken: number, length: number): number {
+    const { core, memory } = this.#host.io;
+    const total = this.#slabLength + taken;
+    if (this.#slab === 0) {
+      this.#slab = core.acquireSlab();
+      if (this.#slab === 0) {
+        this.#fail(new GatewayError("internal_error", "no buffer for the response head"));
+        return length;
+      }
+      chunk.copy(memory, core.slabInput(this.#slab), offset, offset + taken);
+    }
+    this.#slabLength = total;
+    if (total === core.headBytesMax) this.#refuse("response head too large");
+    return offset + taken;
+  }
+
+  #acceptHead(head: ResponseHead, record: number, isLast: boolean): void {
+    const { words } = this.#host.io.core;
+    const base = record >>> 2;
+    const flags = words[base + RECORD_FLAGS] ?? 0;
+    const framing = words[base + RECORD_FRAMING] ?? 0;
+    const high = words[base + RECORD_CONTENT_LENGTH_HIGH] ?? 0;
+    const length = high * 0x1_0000_0000 + (words[base + RECORD_CONTENT_LENGTH_LOW] ?? 0);
+    const hasHint = ((words[base + RECORD_PRESENT_LOW] ?? 0) & (1 << FIELD_KEEP_ALIVE)) !== 0;
+    this.#releaseSlab();
+    if (head.status < 200) {
+      this.#acceptInterim(head);
+      return;
+    }
+    this.#framing = framing;
+    this.#remaining = framing === FRAMING_LENGTH ? length : 0;
+    // An origin server that wrongly sends content for HEAD would have it taken for the next response.
+    const isHead = this.#request.method === "HEAD";
+    this.#keepAlive = (flags & FLAG_KEEP_ALIVE) !== 0 && framing !== FRAMING_CLOSE && !isHead;
+    if (hasHint) this.#hintMs = keepAliveHintMs(head.fields);
+    if (framing === FRAMING_CHUNKED) {
+      this.#chunked = this.#host.io.core.acquireChunked();
+      if (this.#chunked === 0) {
+        this.#fail(new GatewayError("internal_error", "no decoder for chunked content"));
+        return;
+      }
+    }
+    this.phase = READING;
+    this.listener.head(head);
+    const isEmpty = framing !== FRAMING_CHUNKED && framing !== FRAMING_CLOSE;
+    if (isEmpty && this.#remaining === 0) this.#complete(NO_FIELDS, isLast);
+  }
+
+  #acceptInterim(head: ResponseHead): void {
+    if (head.status === 101) {
+      this.#refuse("unasked 101");
+      return;
+    }
+    this.listener.interim(head);
+    if (head.status === 100 && !this.silent) this.#sendContent();
+  }
+
+  #receiveContent(chunk: Buffer, offset: number, length: number): number {
+    if (this.#framing === FRAMING_CHUNKED) return this.#receiveChunked(chunk, offset, length);
+    if (this.#framing === FRAMING_CLOSE) {
+      this.#pass(copyOf(chunk, offset, length));
+      return length;
+    }
+    const end = Math.min(length, offset + this.#remaining);
+    this.#remaining -= end - offset;
+    this.#pass(copyOf(chunk, offset, end));
+    if (this.#remaining === 0) this.#complete(NO_FIELDS, end === length);
+    return end;
+  }
+
+  #receiveChunked(chunk: Buffer, offset: number, length: number): number {
+    const { core, memory, input } = this.#host.io;
+    const end = Math.min(length, offset + core.headBytesMax);
+    chunk.copy(memory, input, offset, end);
+    const status = core.decodeChunked(this.#chunked, input, end - offset);
+    const base = this.#chunked >>> 2;
+    const consumed = core.words[base + CHUNKED_CONSUMED] ?? 0;
+    const content = gather(core.words, base, chunk, offset);
+    if (content !== null) this.#pass(content);
+    if (this.phase === DONE) return length;
+    if (status === STATUS_ERROR) {
+      this.#refuse("malformed chunked content");
+      return length;
+    }
+    if (status === STATUS_COMPLETE) {
+      const trailers = this.#host.io.decodeTrailers(this.#chunked);
+      this.#complete(trailers, offset + consumed === length);
+    }
+    return offset + consumed;
+  }
+
+  #pass(content: Buffer): void {
+    if (this.listener.data(content) || this.silent) return;
+    this.pause();
+  }
+
+  // ── ends ───────────────────────────────────────────────────────────────────────────────────────
+
+  closed(error: Error | null): void {
+    this.#processHeld();
+    if (this.phase === DONE) return;
+    const isDelimitedByClose = this.phase === READING && this.#framing === FRAMING_CLOSE;
+    if (isDelimitedByClose && error === null) {
+      this.#complete(NO_FIELDS, false);
+      return;
+    }
+    const progress = this.phase === READING ? "responding" : "sent";
+    const code = progress === "responding" ? "body_truncated" : "upstream_reset";
+    this.#fail(
+      error === null
+        ? new GatewayError(code, "the origin server closed the connection")
+        : exchangeFailure(error, progress, true),
+    );
+  }
+
+  /** The response has ended. `isLast`: no byte came behind it. */
+  #complete(trailers: FieldLines, isLast: boolean): void {
+    if (this.silent) return;
+    this.silent = true;
+    const isSent = this.#sender === null || this.#sender.done;
+    this.#end(isLast && isSent && this.#keepAlive ? "reusable" : "broken");
+    this.listener.end(trailers);
+  }
+
+  #refuse(detail: string): void {
+    this.#fail(new GatewayError("upstream_invalid", detail));
+  }
+
+  #fail(error: GatewayError): void {
+    if (this.silent) return;
+    const failure = this.downstreamFailure() ?? error;
+    this.silent = true;
+    this.#end("broken");
+    this.listener.failed(failure);
+  }
+
+  /** Gives back connection, slabs and the slot, once. */
+  #end(fate: "reusable" | "broken"): void {
+    if (this.phase === DONE) return;
+    this.phase = DONE;
+    this.#releaseSlab();
+    if (this.#chunked !== 0) this.#host.io.core.releaseChunked(this.#chunked);
+    this.#chunked = 0;
+    this.#held = null;
+    this.#sender?.stop();
+    const connection = this.#connection;
+    if (connection !== null && fate === "reusable") {
+      this.#host.wire.giveBack(connection, this.#hintMs);
+    } else {
+      connection?.destroy();
+    }
+    this.#host.release();
+  }
+
+  #releaseSlab(): void {
+    if (this.#slab !== 0) this.#host.io.core.releaseSlab(this.#slab);
+    this.#slab = 0;
+    this.#slabLength = 0;
+  }
+}
+
+function failLater(attempt: WireAttempt, error: GatewayError): void {
+  attempt.connectFailed(error);
+}
+
+function resumeHeld(attempt: WireAttempt): void {
+  attempt.resumeHeld();
+}
+
+/** Bytes that outlive the read buffer. */
+function copyOf(chunk: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafe(end - start);
+  chunk.copy(copy, 0, start, end);
+  return copy;
+}
+
+/** The content among the bytes that the decoder has just consumed, in one piece; null for none. */
+function gather(words: Uint32Array, base: number, chunk: Buffer, offset: number): Buffer | null {
+  const spans = words[base + CHUNKED_SPAN_COUNT] ?? 0;
+  let total = 0;
+  for (let index = 0; index < spans; index++) {
+    total += words[base + CHUNKED_SPANS + index * 2 + 1] ?? 0;
+  }
+  if (total === 0) return null;
+  const content = Buffer.allocUnsafe(total);
+  let at = 0;
+  for (let index = 0; index < spans; index++) {
+    const start = offset + (words[base + CHUNKED_SPANS + index * 2] ?? 0);
+    const length = words[base + CHUNKED_SPANS + index * 2 + 1] ?? 0;
+    chunk.copy(content, at, start, start + length);
+    at += length;
+  }
+  return content;
+}
+
+/** How much earlier than the origin's hint we close, so that a request sent then still arrives. */
+const KEEP_ALIVE_MARGIN_MS = 1000;
+
+/** `Keep-Alive: timeout=5`, less a margin; Infinity where it says nothing. */
+function keepAliveHintMs(fields: FieldLines): number {
+  const seconds = /\btimeout\s*=\s*(\d{1,9})/i.exec(getField(fields, "keep-alive") ?? "")?.[1];
+  return seconds === undefined
+    ? Number.POSITIVE_INFINITY
+    : Number(seconds) * 1000 - KEEP_ALIVE_MARGIN_MS;
+}
