@@ -26,7 +26,7 @@ export interface HeadResult {
 /** Words that hold where an unfinished parse stood; they mean nothing afterwards. */
 const PRIVATE_WORDS = [layout.RECORD_PHASE, layout.RECORD_CURSOR, layout.RECORD_TOKEN_START];
 
-export function resultOf(core: Core, status: number): HeadResult {
+function resultOf(core: Core, status: number): HeadResult {
   const at = core.scratchRecord / 4;
   const isError = status === layout.STATUS_ERROR;
   const fieldCount = core.words[at + layout.RECORD_FIELD_COUNT] ?? 0;
@@ -56,7 +56,7 @@ export function parseWhole(
  * One call for each of `lengths`, as far as the head stays incomplete; the memory behind them holds
  * something else.
  */
-export function parseSplit(
+function parseSplit(
   core: Core,
   parse: Parse,
   bytes: Uint8Array,

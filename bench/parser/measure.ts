@@ -1,0 +1,92 @@
+// Measures every group on the runtime it is run with and prints one line of JSON: our own interleaved
+// rounds, then benny, then mitata. Runs on Node, Deno and Bun alike.
+
+import benny from "benny";
+import { measure } from "mitata";
+import { median } from "../end-to-end/statistics.ts";
+import { allGroups, type Group, type Subject } from "./subjects.ts";
+
+export interface Timing {
+  readonly group: string;
+  readonly kind: Group["kind"];
+  readonly bytes: number;
+  readonly subject: string;
+  /** Nanoseconds a run: median, fastest and slowest of the interleaved rounds. */
+  readonly medianNs: number;
+  readonly minNs: number;
+  readonly maxNs: number;
+  readonly bennyNs: number;
+  readonly mitataNs: number;
+}
+
+const ROUNDS = 9;
+const ROUND_MS = 15;
+const WARM_UP_MS = 120;
+
+let sink = 0;
+
+const timings: Timing[] = [];
+for (const group of allGroups()) timings.push(...(await timingsOf(group)));
+globalThis.console.log(JSON.stringify({ timings, sink: sink === 0 }));
+
+async function timingsOf(group: Group): Promise<Timing[]> {
+  const rounds = group.subjects.map(() => [] as number[]);
+  const counts = group.subjects.map((subject) => warmUp(subject));
+  for (let round = 0; round < ROUNDS; round++) {
+    group.subjects.forEach((subject, index) => {
+      rounds[index]?.push(timed(subject, counts[index] ?? 1));
+    });
+  }
+  const bennyNs = await bennyTimes(group);
+  const result: Timing[] = [];
+  for (const [index, subject] of group.subjects.entries()) {
+    const values = rounds[index] ?? [];
+    const mitata = await measure(() => consume(subject.run()), { min_cpu_time: 30e6 });
+    result.push({
+      group: group.name,
+      kind: group.kind,
+      bytes: group.bytes,
+      subject: subject.name,
+      medianNs: median(values),
+      minNs: Math.min(...values),
+      maxNs: Math.max(...values),
+      bennyNs: bennyNs[index] ?? Number.NaN,
+      mitataNs: mitata.p50,
+    });
+  }
+  return result;
+}
+
+/** How many runs fill a round, once the compilers have done their work. */
+function warmUp(subject: Subject): number {
+  const start = performance.now();
+  let runs = 0;
+  while (performance.now() - start < WARM_UP_MS) {
+    for (let index = 0; index < 50; index++) consume(subject.run());
+    runs += 50;
+  }
+  return Math.max(1, Math.round((runs * ROUND_MS) / WARM_UP_MS));
+}
+
+function timed(subject: Subject, runs: number): number {
+  const start = performance.now();
+  for (let index = 0; index < runs; index++) consume(subject.run());
+  return ((performance.now() - start) * 1e6) / runs;
+}
+
+async function bennyTimes(group: Group): Promise<number[]> {
+  const cases = group.subjects.map((subject) =>
+    benny.add(subject.name, () => consume(subject.run())),
+  );
+  const summary = await benny.suite(
+    group.name,
+    ...cases,
+    benny.complete(() => {}),
+  );
+  const byName = new Map(summary.results.map(({ name, ops }) => [name, 1e9 / ops]));
+  return group.subjects.map(({ name }) => byName.get(name) ?? Number.NaN);
+}
+
+function consume(result: number): void {
+  sink = (sink + result) | 0;
+}
