@@ -129,6 +129,7 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
       this.#run(ahead.joined());
     }
     if (this.#peerEnded) this.#inputEnded();
+    else if (this.#context.draining && this.#ahead === null) this.drainConnection();
   }
 
   #receiveHead(chunk: Buffer, offset: number): number {
@@ -288,7 +289,12 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     }
   }
 
+  /** Goes on to the next request, once the client takes the responses before it. */
   #awaitHead(): void {
+    if (this.socket.writableNeedDrain) {
+      this.#state = SENDING;
+      return;
+    }
     this.#state = READING_HEAD;
     this.#deadlineMs = this.#context.clock.monotonicMs() + this.#context.limits.idleTimeoutMs;
     this.#resumeInput();
