@@ -10,7 +10,7 @@ import type { OriginRequest } from "./attempt.ts";
  */
 export function renderRequestHead(request: OriginRequest, host: string): string {
   const { method, path, fields, body, bodyLength } = request;
-  let text = `${method} ${path} HTTP/1.1\r\n`;
+  let text = "";
   let hasHost = false;
   let hasLength = false;
   for (let index = 0; index + 1 < fields.length; index += 2) {
@@ -22,9 +22,11 @@ export function renderRequestHead(request: OriginRequest, host: string): string 
   }
   let lines = 1 + fields.length / 2;
   if (!hasHost) {
-    text += `Host: ${host}\r\n`;
+    // First, as RFC 9112 section 3.2 recommends.
+    text = `Host: ${host}\r\n${text}`;
     lines += 1;
   }
+  text = `${method} ${path} HTTP/1.1\r\n${text}`;
   if (request.expectsContinue) {
     text += "Expect: 100-continue\r\n";
     lines += 1;
