@@ -48,12 +48,7 @@ export class HeadReader {
     this.record = core.scratchRecord;
     this.input = this.#stage.stage(chunk, offset);
     core.resetRecord(this.record);
-    let status = core.parseRequestHead(this.record, this.input, this.#stage.available);
-    if (status === STATUS_INCOMPLETE && this.#stage.available < chunk.length - offset) {
-      this.input = this.#stage.restage(chunk, offset);
-      core.resetRecord(this.record);
-      status = core.parseRequestHead(this.record, this.input, this.#stage.available);
-    }
+    const status = core.parseRequestHead(this.record, this.input, this.#stage.available);
     if (status === STATUS_INCOMPLETE) return this.#begin(chunk, offset);
     this.next = offset + (core.words[(this.record >>> 2) + RECORD_HEAD_LENGTH] ?? 0);
     return status;

@@ -37,13 +37,6 @@ export class InputStage {
     return this.core.scratchInput + offset - this.#start;
   }
 
-  /** Like `stage`, with as many bytes from `offset` on as the region can hold. */
-  restage(chunk: Buffer, offset: number): number {
-    this.#copy(chunk, offset);
-    this.available = this.#end - offset;
-    return this.core.scratchInput;
-  }
-
   #copy(chunk: Buffer, offset: number): void {
     this.#chunk = chunk;
     this.#start = offset;
