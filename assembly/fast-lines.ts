@@ -22,6 +22,8 @@ import { FIELD_COUNT_MAX } from "../build/wasm/assembly/limits";
 export const CRLF: u16 = 0x0a0d;
 /** Bytes behind a line's last one that its loads may touch. */
 const OVERREACH: usize = 48;
+/** Where a line counts as long. */
+const FAR: usize = 64;
 
 /** End of the input, or so far before the end of memory that no load can leave it. */
 // @ts-ignore: decorator
@@ -116,11 +118,12 @@ function valueStart(start: usize, lineEnd: usize): usize {
 // @ts-ignore: decorator
 @inline
 function vectorLineEnd(start: usize, stop: usize): usize {
+  const far = start + FAR;
   let p = start;
   while (p < stop) {
+    if (p == far) p = plainEnd(p, stop);
     const block = v128.load(p);
-    const plain = i8x16.gt_s(i8x16.add(block, i8x16.splat(1)), i8x16.splat(0x20));
-    const unusual = i8x16.bitmask(plain) ^ 0xffff;
+    const unusual = i8x16.bitmask(plainLanes(block)) ^ 0xffff;
     if (unusual != 0) {
       if (load<u8>(p + <usize>ctz(unusual)) == CR) return p + <usize>ctz(unusual);
       const stops = valueStops(block);
@@ -129,4 +132,22 @@ function vectorLineEnd(start: usize, stop: usize): usize {
     p += 16;
   }
   return p;
+}
+
+/** Long values: skips plain ASCII in steps of four blocks, and ends at a step that is not all plain. */
+function plainEnd(start: usize, stop: usize): usize {
+  let p = start;
+  while (p + 64 <= stop) {
+    const first = v128.and(plainLanes(v128.load(p)), plainLanes(v128.load(p, 16)));
+    const second = v128.and(plainLanes(v128.load(p, 32)), plainLanes(v128.load(p, 48)));
+    if (!i8x16.all_true(v128.and(first, second))) break;
+    p += 64;
+  }
+  return p;
+}
+
+// @ts-ignore: decorator
+@inline
+function plainLanes(block: v128): v128 {
+  return i8x16.gt_s(i8x16.add(block, i8x16.splat(1)), i8x16.splat(0x20));
 }

@@ -35,7 +35,7 @@ export function allGroups(): Group[] {
   const groups = [
     ...HEADS.map((head) => headGroup(head, wasm, reference)),
     ...[64, 16_384].map((size) => chunkedGroup(size, wasm, reference)),
-    ...KEYS.map((key) => hashGroup(key, wasm)),
+    ...KEYS.map((key) => hashGroup(key, wasm, reference)),
   ];
   for (const group of groups) check(group);
   return groups;
@@ -124,23 +124,16 @@ function chunkedRun(core: Core, body: Uint8Array): () => number {
   };
 }
 
-function hashGroup(key: string, wasm: Core): Group {
+function hashGroup(key: string, wasm: Core, reference: Core): Group {
   const source = Uint8Array.from(key, (character) => character.charCodeAt(0));
-  const hashAt = wasm.keyHashAddress / 4;
   const out = new Uint32Array(4);
   return {
     name: `key of ${source.length} bytes`,
     kind: "hash",
     bytes: source.length,
     subjects: [
-      {
-        name: "wasm",
-        run: () => {
-          wasm.bytes.set(source, wasm.keyAddress);
-          wasm.hashKey(wasm.keyAddress, source.length);
-          return ((wasm.words[hashAt] as number) >>> 1) + 1;
-        },
-      },
+      { name: "wasm", run: hashRun(wasm, source) },
+      { name: "typescript", run: hashRun(reference, source) },
       {
         name: "murmur3",
         run: () => {
@@ -149,5 +142,15 @@ function hashGroup(key: string, wasm: Core): Group {
         },
       },
     ],
+  };
+}
+
+function hashRun(core: Core, source: Uint8Array): () => number {
+  const { bytes, words, keyAddress } = core;
+  const hashAt = core.keyHashAddress / 4;
+  return () => {
+    bytes.set(source, keyAddress);
+    core.hashKey(keyAddress, source.length);
+    return ((words[hashAt] as number) >>> 1) + 1;
   };
 }
