@@ -13,6 +13,7 @@ import { CachePlan } from "./fill-plan.ts";
 import type { Forward, RouteCaching } from "./forward.ts";
 import { type CacheKey, type KeyMemory, keyOfUri } from "./key.ts";
 import type { MemoryStore } from "./memory-store.ts";
+import { type OpenFill, OpenFills } from "./open-fills.ts";
 import { type RequestDirectives, requestDirectives } from "./policy/directives.ts";
 import { invalidatedUris } from "./policy/invalidation.ts";
 import { reuse } from "./policy/reuse.ts";
@@ -51,8 +52,7 @@ export const ATTEMPTS_MAX = 3;
 export class Cache {
   readonly #state: CacheState;
   readonly #memory: KeyMemory;
-  /** Responses on their way that others may join, by the first word of their key's hash. */
-  readonly #fills = new Map<number, OpenFill[]>();
+  readonly #fills = new OpenFills();
 
   constructor(memory: KeyMemory, clock: Clock, options: CacheOptions) {
     this.#memory = memory;
@@ -99,7 +99,7 @@ export class Cache {
     const mayWait = forward.sharing === "collapse" && attempt < ATTEMPTS_MAX && key !== null;
     if (attempt > 1) this.stats.released++;
     else if (COUNTED_AS_MISS.has(forward.rule)) this.stats.misses++;
-    const open = mayWait ? this.#openFill(key, request) : undefined;
+    const open = mayWait ? this.#fills.find(key, request) : undefined;
     if (open !== undefined) {
       this.#state.stats.collapsed++;
       return { ticket: open.fill.join(reader), fill: null };
@@ -122,7 +122,7 @@ export class Cache {
   purgeAll(): number {
     const count = this.#state.store.clear();
     this.#state.stats.invalidated += count;
-    for (const fills of this.#fills.values()) for (const open of fills) open.plan.invalidate();
+    this.#fills.invalidateAll();
     return count;
   }
 
@@ -188,7 +188,7 @@ export class Cache {
     stored: StoredResponse,
   ): Forward | null {
     // A HEAD request brings no content to store; the next GET will.
-    if (request.method !== "GET" || this.#openFill(key, request) !== undefined) return null;
+    if (request.method !== "GET" || this.#fills.find(key, request) !== undefined) return null;
     const whole = { ...request, fields: withoutFields(request.fields, CONDITIONS) };
     const rule: RuleName = "stale_while_revalidate";
     return this.#forward(whole, key, caching, directives, "stale", rule, stored);
@@ -276,70 +276,43 @@ export class Cache {
   #remove(key: CacheKey, author: CachePlan | null): number {
     const count = this.#state.store.remove(key);
     this.#state.stats.invalidated += count;
-    this.#voidFills(key, author);
+    this.#fills.invalidate(key, author);
     return count;
-  }
-
-  #openFill(key: CacheKey, request: RequestHead): OpenFill | undefined {
-    return this.#fills
-      .get(key.h0)
-      ?.find((open) => open.isJoinable && open.key.equals(key) && open.fill.admits(request));
   }
 
   /** A fill that others may find, and that a purge of its key stops from being stored. */
   #open(forward: Forward, isJoinable: boolean): Fill {
     const { key } = forward;
-    const names = key === null ? [] : this.#varyNames(key);
+    const names = key === null ? NO_NAMES : this.#varyNames(key);
     const plan = new CachePlan(this.#state, forward, names, {
-      closed: () => this.#close(key, plan),
+      closed: () => {
+        if (open !== null) this.#fills.remove(open);
+      },
       unsafe: (head) => this.#invalidate(forward.request, head, plan),
     });
     const fill = new Fill(plan, this.#state.options.fill, this.#state.budget);
-    if (key === null) return fill;
-    const open: OpenFill = { key, fill, plan, isJoinable };
-    const fills = this.#fills.get(key.h0);
-    if (fills === undefined) this.#fills.set(key.h0, [open]);
-    else fills.push(open);
+    const open: OpenFill | null =
+      key === null
+        ? null
+        : { key, fill, plan, isJoinable, next: null, previous: null, isListed: false };
+    if (open !== null) this.#fills.add(open);
     return fill;
-  }
-
-  #close(key: CacheKey | null, plan: CachePlan): void {
-    if (key === null) return;
-    const fills = this.#fills.get(key.h0)?.filter((one) => one.plan !== plan) ?? [];
-    if (fills.length === 0) this.#fills.delete(key.h0);
-    else this.#fills.set(key.h0, fills);
-  }
-
-  /**
-   * What is on its way was made before the purge: it goes to those who wait, not into the store.
-   * Not so the response that is the reason for it, its `author`.
-   */
-  #voidFills(key: CacheKey, author: CachePlan | null): void {
-    for (const { key: own, plan } of this.#fills.get(key.h0) ?? []) {
-      if (own.equals(key) && plan !== author) plan.invalidate();
-    }
   }
 
   /**
    * What the newest stored response of this key varies by: the best guess for the one that is
    * coming.
    */
-  #varyNames(key: CacheKey): string[] {
+  #varyNames(key: CacheKey): readonly string[] {
     const newest = this.#state.store.get(key)?.variants[0];
-    return newest?.selecting.map((field) => field.name) ?? [];
+    return newest?.selecting.map((field) => field.name) ?? NO_NAMES;
   }
 }
 
+const NO_NAMES: readonly string[] = [];
+
 /** Neither a way around the cache nor a validation for a request that has its answer. */
 const COUNTED_AS_MISS: ReadonlySet<RuleName> = new Set(["uri_miss", "vary_miss", "stale"]);
-
-/** A response that is on its way. */
-interface OpenFill {
-  readonly key: CacheKey;
-  readonly fill: Fill;
-  readonly plan: CachePlan;
-  readonly isJoinable: boolean;
-}
 
 /** A reader for whom nobody waits: it keeps a background validation going to its end. */
 export function backgroundReader(request: RequestHead): FillReader {
