@@ -18,7 +18,7 @@ const RUNTIMES: readonly (readonly [name: string, file: string, args: readonly s
 
 const run = promisify(execFile);
 
-async function digestIn(file: string, args: readonly string[]): Promise<string> {
+async function outputOf(file: string, args: readonly string[]): Promise<string> {
   const { stdout } = await run(file, args, { cwd: ROOT, timeout: DEADLINE_MS });
   return stdout.trim();
 }
@@ -27,10 +27,21 @@ test(
   "Node, Deno and Bun decide alike, and load the Wasm of their own accord",
   async () => {
     const digests: string[] = [];
-    for (const [, file, args] of RUNTIMES) digests.push(await digestIn(file, args));
+    for (const [, file, args] of RUNTIMES) digests.push(await outputOf(file, args));
     const [first = ""] = digests;
     expect(first).toMatch(/^-?\d+ -?\d+ wasm-simd wasm-simd$/);
     expect(digests).toEqual(RUNTIMES.map(() => first));
   },
   RUNTIMES.length * DEADLINE_MS,
 );
+
+// A processor without SSE4.1 is an engine without SIMD; elsewhere the engine is made to say so.
+const NO_SIMD =
+  process.arch === "x64"
+    ? ["--no-enable-sse4-1"]
+    : ["--import", "data:text/javascript,WebAssembly.validate=()=>false"];
+
+test("an engine without SIMD gets the reference of its own accord, and it works", async () => {
+  const args = [...NO_SIMD, "test/runtimes/fallback.ts"];
+  expect(await outputOf(process.execPath, args)).toBe("reference reference complete");
+});
