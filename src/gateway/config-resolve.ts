@@ -91,6 +91,7 @@ function resolveUpstream(
     },
     retry: {
       attemptsMax: number(`${key}.retry.attempts`, retry.attempts),
+      when: retry.when ?? ["connect", "reset"],
       budgetRatio: share(`${key}.retry.budget`, retry.budget),
     },
     eject: {

@@ -94,12 +94,6 @@ export const UNAVAILABLE: readonly UnavailableKey[] = [
     consequence: "HTTP/2 to origins; HTTP/1.1 is used",
   },
   {
-    key: "upstreams.<name>.retry.when",
-    applies: (value) => !isStandardRetry(value),
-    effect: "warning",
-    consequence: "other retries than on connect and reset",
-  },
-  {
     key: "upstreams.<name>.health.path",
     effect: "warning",
     consequence: "active health checks; targets are ejected by the requests that fail",
@@ -148,12 +142,6 @@ export function checkAvailable(value: unknown, problems: ProblemList): void {
 
 function asksForTls(value: unknown): boolean {
   return typeof value === "string" && parseAddress(value)?.secure === true;
-}
-
-function isStandardRetry(value: unknown): boolean {
-  const standard = ["connect", "reset"];
-  if (!Array.isArray(value)) return false;
-  return value.length === standard.length && standard.every((reason) => value.includes(reason));
 }
 
 interface Found {

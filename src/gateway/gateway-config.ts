@@ -35,6 +35,8 @@ export type HostPolicy =
   | { readonly kind: "target" }
   | { readonly kind: "fixed"; readonly authority: string };
 
+export type RetryReason = "connect" | "reset" | number;
+
 export interface UpstreamConfig {
   readonly name: string;
   readonly targets: readonly TargetConfig[];
@@ -61,6 +63,8 @@ export interface UpstreamConfig {
   readonly retry: {
     /** Tries in all, the first one included: 1 never retries. */
     readonly attemptsMax: number;
+    /** What is tried again: a failed connect, a reset before the response, a status. */
+    readonly when: readonly RetryReason[];
     /** Share of requests that may be retries, 0 to 1. */
     readonly budgetRatio: number;
   };

@@ -45,7 +45,7 @@ export interface Bound {
 export interface Gateway {
   /** Which implementation of the core parses. */
   readonly engine: Engine;
-  /** Binds all listeners, or none: rejects with the system's error. */
+  /** Binds all listeners, or none: then it rejects with the system's error, and is closed. */
   listen(): Promise<Bound>;
   /** Answers a Request without a socket, by the same routes, cache and clusters. Never rejects. */
   fetch(request: Request): Promise<Response>;
@@ -196,6 +196,19 @@ class GatewayProcess implements Gateway {
   }
 
   async listen(): Promise<Bound> {
+    try {
+      const urls = await this.#listenPublic();
+      const adminUrl = await this.#listenAdmin();
+      this.#state = "ready";
+      return { urls, adminUrl };
+    } catch (error) {
+      // What was bound before is given back.
+      await this.close({ graceMs: 0 });
+      throw error;
+    }
+  }
+
+  async #listenPublic(): Promise<string[]> {
     const urls: string[] = [];
     for (const address of this.#config.listen) {
       const listener = new Listener(address, {
@@ -209,9 +222,7 @@ class GatewayProcess implements Gateway {
       const port = await listener.listen();
       urls.push(urlOf({ ...address, port }));
     }
-    const adminUrl = await this.#listenAdmin();
-    this.#state = "ready";
-    return { urls, adminUrl };
+    return urls;
   }
 
   async #listenAdmin(): Promise<string | null> {

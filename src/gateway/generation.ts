@@ -103,6 +103,7 @@ function clusterConfig(upstream: UpstreamConfig, drainMs: number): ClusterConfig
     retry: {
       ...CLUSTER_DEFAULTS.retry,
       attempts: retry.attemptsMax,
+      when: retry.when,
       budgetShare: retry.budgetRatio,
     },
     eject: { ...CLUSTER_DEFAULTS.eject, after: eject.after, forMs: eject.forMs },

@@ -5,8 +5,6 @@
 import type { Socket } from "node:net";
 import {
   CHUNKED_CONSUMED,
-  CHUNKED_SPAN_COUNT,
-  CHUNKED_SPANS,
   FIELD_KEEP_ALIVE,
   FLAG_KEEP_ALIVE,
   FRAMING_CHUNKED,
@@ -22,7 +20,6 @@ import {
   STATUS_ERROR,
 } from "../../assembly/layout.ts";
 import { GatewayError } from "../http/errors.ts";
-import { getField } from "../http/fields.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
 import type { AttemptListener, OriginRequest } from "./attempt.ts";
 import { exchangeFailure } from "./failures.ts";
@@ -40,6 +37,7 @@ import type { ConnectionUser, WireConnection } from "./wire-connection.ts";
 import { ContentSender } from "./wire-content.ts";
 import type { WirePool } from "./wire-pool.ts";
 import { renderRequestHead } from "./wire-request.ts";
+import { copyOf, gather, keepAliveHintMs } from "./wire-response.ts";
 
 /** Where an attempt gets its connection. */
 export interface WireHost extends AttemptHost {
@@ -423,41 +421,4 @@ function failLater(attempt: WireAttempt, error: GatewayError): void {
 
 function resumeHeld(attempt: WireAttempt): void {
   attempt.resumeHeld();
-}
-
-/** Bytes that outlive the read buffer. */
-function copyOf(chunk: Buffer, start: number, end: number): Buffer {
-  const copy = Buffer.allocUnsafe(end - start);
-  chunk.copy(copy, 0, start, end);
-  return copy;
-}
-
-/** The content among the bytes that the decoder has just consumed, in one piece; null for none. */
-function gather(words: Uint32Array, base: number, chunk: Buffer, offset: number): Buffer | null {
-  const spans = words[base + CHUNKED_SPAN_COUNT] ?? 0;
-  let total = 0;
-  for (let index = 0; index < spans; index++) {
-    total += words[base + CHUNKED_SPANS + index * 2 + 1] ?? 0;
-  }
-  if (total === 0) return null;
-  const content = Buffer.allocUnsafe(total);
-  let at = 0;
-  for (let index = 0; index < spans; index++) {
-    const start = offset + (words[base + CHUNKED_SPANS + index * 2] ?? 0);
-    const length = words[base + CHUNKED_SPANS + index * 2 + 1] ?? 0;
-    chunk.copy(content, at, start, start + length);
-    at += length;
-  }
-  return content;
-}
-
-/** How much earlier than the origin's hint we close, so that a request sent then still arrives. */
-const KEEP_ALIVE_MARGIN_MS = 1000;
-
-/** `Keep-Alive: timeout=5`, less a margin; Infinity where it says nothing. */
-function keepAliveHintMs(fields: FieldLines): number {
-  const seconds = /\btimeout\s*=\s*(\d{1,9})/i.exec(getField(fields, "keep-alive") ?? "")?.[1];
-  return seconds === undefined
-    ? Number.POSITIVE_INFINITY
-    : Number(seconds) * 1000 - KEEP_ALIVE_MARGIN_MS;
 }

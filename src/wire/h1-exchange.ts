@@ -22,6 +22,7 @@ import {
   renderResponseHead,
 } from "./h1-codec.ts";
 import { contentPassed } from "./read-memory.ts";
+import { reset } from "./sending.ts";
 
 /**
  * What follows an exchange: the next request, the end of the connection, or nothing that can still
@@ -275,7 +276,7 @@ export class H1Exchange implements Exchange {
     const abort = this.onAbort;
     // Nothing but the end of the connection delimits close-framed content, so only a reset tells it
     // is cut.
-    if (this.#framing === "close") this.#connection.socket.resetAndDestroy();
+    if (this.#framing === "close") reset(this.#connection.socket);
     this.#finish("broken");
     abort?.();
   }

@@ -33,7 +33,7 @@ import {
   sendRefusal,
   UNKNOWN_EXPECTATION,
 } from "./refusal.ts";
-import { SendWatch, writeParts } from "./sending.ts";
+import { reset, SendWatch, writeParts } from "./sending.ts";
 import type { WireContext } from "./wire-context.ts";
 
 /** What a client may still send behind a response that closes the connection. */
@@ -73,7 +73,7 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("end", () => this.#receiveEnd());
     socket.on("drain", () => this.#drained());
-    socket.on("timeout", () => socket.resetAndDestroy());
+    socket.on("timeout", () => reset(socket));
     // "close" follows and ends what is under way.
     socket.on("error", () => socket.destroy());
     socket.on("close", () => this.#closed());

@@ -7,6 +7,7 @@ import type { WireHandler, WireLimits } from "./handler.ts";
 import { H1Connection } from "./h1.ts";
 import type { InputStage } from "./input-stage.ts";
 import type { WireContext } from "./wire-context.ts";
+import { reset } from "./sending.ts";
 
 export interface ListenAddress {
   /** null: all addresses of the machine, IPv6 and IPv4. */
@@ -90,7 +91,7 @@ export class Listener {
   }
 
   #resetAll(): void {
-    for (const connection of this.#connections) connection.socket.resetAndDestroy();
+    for (const connection of this.#connections) reset(connection.socket);
   }
 
   #accept(socket: Socket): void {

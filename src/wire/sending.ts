@@ -39,3 +39,12 @@ export class SendWatch {
     this.#socket.setTimeout(pending ? this.#stallMs : 0);
   }
 }
+
+/**
+ * Ends a connection so that its peer cannot take it for a clean end. Node never closes a socket
+ * that is reset while its own end is on the way; such a one is destroyed.
+ */
+export function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}

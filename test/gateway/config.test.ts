@@ -68,7 +68,7 @@ describe("a config of one upstream", () => {
         ageMaxMs: 600_000,
       },
       timeout: { connectMs: 2000, headersMs: 60_000, idleMs: 60_000, totalMs: 0 },
-      retry: { attemptsMax: 2, budgetRatio: 0.2 },
+      retry: { attemptsMax: 2, when: ["connect", "reset"], budgetRatio: 0.2 },
       eject: { after: 5, forMs: 30_000 },
     });
   });
@@ -111,7 +111,7 @@ upstreams:
     host: API.example.com
     pool: {connections: 5, queue: 0, queueTimeout: 1s, keepAlive: 30s, maxAge: off}
     timeout: {connect: 500ms, headers: 10s, idle: 30s, total: 1m}
-    retry: {attempts: 1, when: [reset, connect], budget: 5%}
+    retry: {attempts: 1, when: [reset, 503], budget: 5%}
     health: {eject: {after: 3, for: 10s}}
 cache: {memory: 1MB, objectMax: 8MB, coalesce: false}
 routes:
@@ -149,7 +149,7 @@ shutdown: {grace: 5s}
       ageMaxMs: 0,
     },
     timeout: { connectMs: 500, headersMs: 10_000, idleMs: 30_000, totalMs: 60_000 },
-    retry: { attemptsMax: 1, budgetRatio: 0.05 },
+    retry: { attemptsMax: 1, when: ["reset", 503], budgetRatio: 0.05 },
     eject: { after: 3, forMs: 10_000 },
   });
   // An object cannot be larger than the cache that holds it.
@@ -213,7 +213,6 @@ describe("what this version does not have", () => {
     ["upstreams.a.balance", upstream("balance: adaptive"), "warning"],
     ["upstreams.a.balance", upstream("balance: hash"), "warning"],
     ["upstreams.a.protocol", upstream("protocol: h2"), "warning"],
-    ["upstreams.a.retry.when", upstream("retry: {when: [connect, reset, 503]}"), "warning"],
     ["upstreams.a.health.path", upstream("health: {path: /healthz}"), "warning"],
     ["upstreams.a.health.every", upstream("health: {every: 5s}"), "warning"],
     ["upstreams.a.breaker", upstream("breaker: {errors: 50%, over: 20, open: 10s}"), "warning"],

@@ -1,0 +1,48 @@
+// Hot. Owns the pieces of reading a response from the shared read buffer: bytes that outlive it,
+// content out of its chunks, how long the connection is kept (RFC 9112 sections 7.1 and 9.3). Pure.
+
+import { CHUNKED_SPAN_COUNT, CHUNKED_SPANS } from "../../assembly/layout.ts";
+import { getField } from "../http/fields.ts";
+import type { FieldLines } from "../http/message.ts";
+
+/** Bytes that outlive the read buffer. */
+export function copyOf(chunk: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafe(end - start);
+  chunk.copy(copy, 0, start, end);
+  return copy;
+}
+
+/** The content among the bytes that the decoder has just consumed, in one piece; null for none. */
+export function gather(
+  words: Uint32Array,
+  base: number,
+  chunk: Buffer,
+  offset: number,
+): Buffer | null {
+  const spans = words[base + CHUNKED_SPAN_COUNT] ?? 0;
+  let total = 0;
+  for (let index = 0; index < spans; index++) {
+    total += words[base + CHUNKED_SPANS + index * 2 + 1] ?? 0;
+  }
+  if (total === 0) return null;
+  const content = Buffer.allocUnsafe(total);
+  let at = 0;
+  for (let index = 0; index < spans; index++) {
+    const start = offset + (words[base + CHUNKED_SPANS + index * 2] ?? 0);
+    const length = words[base + CHUNKED_SPANS + index * 2 + 1] ?? 0;
+    chunk.copy(content, at, start, start + length);
+    at += length;
+  }
+  return content;
+}
+
+/** How much earlier than the origin's hint we close, so that a request sent then still arrives. */
+const KEEP_ALIVE_MARGIN_MS = 1000;
+
+/** `Keep-Alive: timeout=5`, less a margin; Infinity where it says nothing. */
+export function keepAliveHintMs(fields: FieldLines): number {
+  const seconds = /\btimeout\s*=\s*(\d{1,9})/i.exec(getField(fields, "keep-alive") ?? "")?.[1];
+  return seconds === undefined
+    ? Number.POSITIVE_INFINITY
+    : Number(seconds) * 1000 - KEEP_ALIVE_MARGIN_MS;
+}
