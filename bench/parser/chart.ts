@@ -1,5 +1,5 @@
-// Draws the parser's chart for the docs: for each head a bar for each parser, in nanoseconds a byte.
-// Knows no measurement; plain SVG that needs no script and reads on light and dark pages.
+// Draws the parser's chart for the docs: for each head a bar for each parser, in nanoseconds a
+// byte. Knows no measurement; plain SVG that needs no script and reads on light and dark pages.
 
 export interface Bar {
   readonly group: string;
@@ -42,8 +42,8 @@ export function barChart(title: string, subtitle: string, bars: readonly Bar[]):
   }
   const legend = Object.entries(COLORS).map(
     ([name, color], index) =>
-      `<rect x="${LABEL_WIDTH + index * 110}" y="${y + 20}" width="10" height="10" fill="${color}"/>` +
-      text(LABEL_WIDTH + 16 + index * 110, y + 29, name, "start"),
+      `<rect x="${LABEL_WIDTH + index * 110}" y="${y + 20}" width="10" height="10" ` +
+      `fill="${color}"/>${text(LABEL_WIDTH + 16 + index * 110, y + 29, name, "start")}`,
   );
   const height = y + 44;
   return [

@@ -1,5 +1,6 @@
-// `npm run bench:parser`: measures the parser on Node, Deno and Bun in turn, prints the ratios, stores
-// everything in bench/results/parser.json and draws docs/parser-benchmark.svg. Says where Wasm loses.
+// `npm run bench:parser`: measures the parser on Node, Deno and Bun in turn, prints the ratios,
+// stores everything in bench/results/parser.json and draws docs/parser-benchmark.svg. Says where
+// Wasm loses.
 
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";

@@ -1,5 +1,5 @@
-// Measures every group on the runtime it is run with and prints one line of JSON: our own interleaved
-// rounds, then benny, then mitata. Runs on Node, Deno and Bun alike.
+// Measures every group on the runtime it is run with and prints one line of JSON: our own
+// interleaved rounds, then benny, then mitata. Runs on Node, Deno and Bun alike.
 
 import benny from "benny";
 import { measure } from "mitata";

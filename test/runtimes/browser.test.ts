@@ -1,5 +1,5 @@
-// The core in a browser: headless Chromium runs the same cases as Node, from sources whose types are
-// stripped on the way, and comes to the same digest.
+// The core in a browser: headless Chromium runs the same cases as Node, from sources whose types
+// are stripped on the way, and comes to the same digest.
 
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";

@@ -1,5 +1,5 @@
-// Runs in Node, Deno and Bun alike: both engines over the same generated heads and bodies, hashes of
-// every length, and one line with the digest of all decisions.
+// Runs in Node, Deno and Bun alike: both engines over the same generated heads and bodies, hashes
+// of every length, and one line with the digest of all decisions.
 
 import { type Core, loadCore } from "../../src/core/core.ts";
 import { Parser } from "../../src/core/parser.ts";
