@@ -15,4 +15,6 @@ export const SENDING = 4;
  * section 9.6).
  */
 export const LINGERING = 5;
+/** What a client may still send while its connection lingers. */
+export const LINGER_BYTES_MAX = 1_048_576;
 export const CLOSED = 6;

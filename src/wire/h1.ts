@@ -15,6 +15,7 @@ import {
   CLOSED,
   DRAINING,
   EXCHANGING,
+  LINGER_BYTES_MAX,
   LINGERING,
   READING_HEAD,
   SENDING,
@@ -35,9 +36,6 @@ import {
 } from "./refusal.ts";
 import { reset, SendWatch, writeParts } from "./sending.ts";
 import type { WireContext } from "./wire-context.ts";
-
-/** What a client may still send behind a response that closes the connection. */
-const LINGER_BYTES_MAX = 1_048_576;
 
 export class H1Connection implements ExchangeConnection, ContentSource, PoolWaiter {
   readonly socket: Socket;
@@ -79,7 +77,6 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     socket.on("close", () => this.#closed());
   }
 
-  /** Nothing of the next request has arrived. */
   get idle(): boolean {
     return this.#state === READING_HEAD && !this.#head.begun;
   }
@@ -213,8 +210,7 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
   #receiveContent(content: IncomingContent, chunk: Buffer, offset: number): number {
     const next = content.receive(chunk, offset, this.#startedMs);
     if (this.#state === DRAINING && (content.waiting || content.error !== null)) {
-      // The request has its response: no place is worth waiting for, and a second one would be read
-      // as the answer to the next request.
+      // It has its response: a second one would be read as the answer to the next request.
       this.#linger();
       return chunk.length;
     }
@@ -291,11 +287,8 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
 
   /** Goes on to the next request, once the client takes the responses before it. */
   #awaitHead(): void {
-    if (this.socket.writableNeedDrain) {
-      this.#state = SENDING;
-      return;
-    }
-    this.#state = READING_HEAD;
+    this.#state = this.socket.writableNeedDrain ? SENDING : READING_HEAD;
+    if (this.#state === SENDING) return;
     this.#deadlineMs = this.#context.clock.monotonicMs() + this.#context.limits.idleTimeoutMs;
     this.#resumeInput();
   }
@@ -362,7 +355,6 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
   }
 
   #closed(): void {
-    const exchange = this.#unopened ? null : this.#exchange;
     this.#state = CLOSED;
     this.#content?.breakOff(new GatewayError("client_closed", "the client closed the connection"));
     this.#head.release();
@@ -370,7 +362,7 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     this.#context.stage.slabs.leave(this);
     this.#context.stage.decoders.leave(this);
     this.#ahead = null;
-    exchange?.clientLeft("the client closed the connection");
+    this.#exchange?.clientLeft("the client closed the connection");
     this.#context.closed(this);
   }
 

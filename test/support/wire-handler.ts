@@ -93,6 +93,12 @@ export function respond(exchange: Exchange, content: string | Buffer): void {
   exchange.end();
 }
 
+/** Sends content until the client is behind. */
+export function fill(exchange: Exchange): void {
+  let takesMore = true;
+  while (takesMore) takesMore = exchange.write(Buffer.alloc(65_536));
+}
+
 /** Calls back once with all content of the request; never, when it is broken off. */
 export function afterContent(exchange: Exchange, use: (content: Buffer) => void): void {
   const { body } = exchange;

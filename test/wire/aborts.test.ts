@@ -6,7 +6,7 @@ import type { Exchange } from "../../src/http/message.ts";
 import { ENGINES } from "../core/engines.ts";
 import { until } from "../support/until.ts";
 import type { WireClient } from "../support/wire-client.ts";
-import { type Answer, answerPath, leaveOpen } from "../support/wire-handler.ts";
+import { type Answer, answerPath, fill, leaveOpen } from "../support/wire-handler.ts";
 import { startWire, type TestWire } from "../support/wire-listener.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -94,6 +94,15 @@ describe.each(ENGINES)("RFC 9112 8 a client that leaves, %s,", (engine) => {
     });
   });
 
+  test("FIN in a head: it is told that the head is not whole", async () => {
+    await start(answerPath);
+    const client = await wire.sent(`${GET}GET / HTTP/1.1\r\nHo`, { allowHalfOpen: true });
+    await client.complete(1);
+    client.finish();
+    expect((await client.all()).map((response) => response.status)).toEqual([200, 400]);
+    expect(wire.handler.rejections).toMatchObject([{ status: 400, error: "incomplete_head" }]);
+  });
+
   test("RST while it waits for the response", async () => {
     await start(leaveOpen);
     const client = await exchanging(GET + GET);
@@ -130,7 +139,7 @@ describe.each(ENGINES)("RFC 9112 8 a client that leaves, %s,", (engine) => {
   test("RST while its response cannot be sent", async () => {
     await start((exchange) => {
       exchange.respond({ status: 200, reason: "", fields: [] }, -1);
-      while (exchange.write(Buffer.alloc(65_536))) {}
+      fill(exchange);
     });
     const client = await wire.client();
     client.socket.pause();

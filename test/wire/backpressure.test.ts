@@ -131,6 +131,22 @@ describe("backpressure", () => {
     await until(() => wire.handler.ends.size === count + 1, "all responses", 15_000);
   });
 
+  test("RFC 9112 9.3.2 responses to pipelined requests wait for a slow reader", async () => {
+    await start((exchange) => respond(exchange, Buffer.alloc(MIB)));
+    const client = await wire.client();
+    client.countOnly();
+    client.socket.pause();
+    await client.send(GET.repeat(64));
+    const socket = await wire.socketOf(client);
+    await until(() => socket.writableNeedDrain, "the full socket");
+    await wire.delivered(client);
+    expect(wire.handler.exchanges.length).toBeLessThan(KERNEL_BYTES_MAX / MIB);
+    expect(socket.writableLength).toBeLessThan(2 * MIB);
+    client.socket.resume();
+    await until(() => client.receivedBytes >= 64 * MIB, "all responses", 15_000);
+    expect(wire.handler.exchanges).toHaveLength(64);
+  });
+
   test("small pieces behind the current request arrive whole", async () => {
     await start(leaveOpen);
     const client = await wire.sent(GET);

@@ -166,7 +166,9 @@ describe("a listener that stops", () => {
     const used = await wire.sent(GET);
     await used.complete(1);
     await until(() => wire.listener.connections === 2, "both connections");
+    const sockets = [await wire.socketOf(fresh), await wire.socketOf(used)];
     const closed = wire.listener.close(5000);
+    expect(sockets.map((socket) => socket.writableEnded)).toEqual([true, true]);
     expect(await fresh.all()).toEqual([]);
     expect(await used.all()).toHaveLength(1);
     await closed;

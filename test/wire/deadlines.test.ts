@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { fieldOf } from "../support/response-reader.ts";
 import { until } from "../support/until.ts";
 import type { WireClient } from "../support/wire-client.ts";
-import { answerPath, leaveOpen } from "../support/wire-handler.ts";
+import { answerPath, fill, leaveOpen } from "../support/wire-handler.ts";
 import { startWire, type TestWire, type WireOptions } from "../support/wire-listener.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -231,10 +231,8 @@ test("a client that takes nothing of its response is reset", async () => {
     answer(exchange) {
       exchange.onAbort = () => aborts++;
       exchange.respond({ status: 200, reason: "", fields: [] }, -1);
-      exchange.onDrain = () => {
-        while (exchange.write(Buffer.alloc(65_536))) {}
-      };
-      exchange.onDrain();
+      exchange.onDrain = () => fill(exchange);
+      fill(exchange);
     },
   });
   const client = await wire.client();

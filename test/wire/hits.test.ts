@@ -36,7 +36,9 @@ describe.each(ENGINES)("hits, %s", (engine) => {
     const client = await wire.sent((GET + GET + other).repeat(100));
     const responses = await client.complete(300);
     const contents = responses.map((response) => response.content.toString());
-    expect(contents).toEqual(Array(100).fill(["stored", "stored", "GET /x 1"]).flat());
+    expect(contents).toEqual(
+      Array.from({ length: 100 }, () => ["stored", "stored", "GET /x 1"]).flat(),
+    );
     expect(wire.handler.hits).toHaveLength(200);
   });
 

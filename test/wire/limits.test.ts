@@ -1,7 +1,7 @@
 // The limits of a listener, at the limit and one past it: what is refused, with which status, and
 // that running out of places is backpressure rather than an error.
 
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { ENGINES } from "../core/engines.ts";
 import { fieldOf } from "../support/response-reader.ts";
@@ -150,18 +150,31 @@ describe.each(ENGINES)("limits, %s", (engine) => {
     expect((await fourth.complete(1))[0]?.status).toBe(200);
   });
 
-  test("connections beyond the limit that say nothing do not stay", async () => {
-    await start({ limits: { connectionsMax: 0, lingerMs: 50 } });
-    const sockets = Array.from({ length: 300 }, () =>
-      connect({ port: wire.port, host: "127.0.0.1", allowHalfOpen: true }).on("error", () => {}),
+  /** Clients that keep their side open whatever the gateway does. */
+  function stubborn(count: number): Socket[] {
+    return Array.from({ length: count }, () =>
+      connect({ port: wire.port, host: "127.0.0.1", allowHalfOpen: true })
+        .on("error", () => {})
+        .resume(),
     );
+  }
+
+  test("connections beyond the limit are told so up to a bound", async () => {
+    await start({ limits: { connectionsMax: 0, lingerMs: 60_000 } });
+    const sockets = stubborn(300);
     let answered = 0;
     for (const socket of sockets) socket.once("data", () => answered++);
     await until(() => sockets.every((socket) => socket.readableEnded || socket.destroyed), "FINs");
-    // Those that are told are bounded too.
     expect(answered).toBe(256);
     expect(wire.handler).toMatchObject({ refused: 300, open: 0 });
-    // Ours are still open: a write is answered with a reset once the gateway's side is gone.
+    for (const socket of sockets) socket.destroy();
+  });
+
+  test("connections beyond the limit do not stay", async () => {
+    await start({ limits: { connectionsMax: 0, lingerMs: 50 } });
+    const sockets = stubborn(10);
+    await until(() => sockets.every((socket) => socket.readableEnded), "FINs");
+    // A write is answered with a reset once the gateway's side is gone.
     await until(() => {
       for (const socket of sockets) if (!socket.destroyed) socket.write("x");
       return sockets.every((socket) => socket.destroyed);
