@@ -146,7 +146,8 @@ const BACKLOG = 4096;
 const TURNED_AWAY_MAX = 256;
 
 const TOO_MANY_CONNECTIONS =
-  "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 1\r\n" +
+  "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n" +
+  "Retry-After: 1\r\n" +
   'Proxy-Status: edgelane; error=connection_limit_reached; details="too many connections"\r\n\r\n';
 
 /** Deadlines are kept to a quarter of the shortest one, but no more often than every 25 ms. */

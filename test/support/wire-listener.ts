@@ -18,7 +18,7 @@ import { type Answer, RecordingHandler } from "./wire-handler.ts";
  * Far away, so that a test meets only the limit that it sets. With the linger, sweeps come every 25
  * ms.
  */
-export const TEST_LIMITS: WireLimits = {
+const TEST_LIMITS: WireLimits = {
   connectionsMax: 10_000,
   requestsPerConnectionMax: 1_000_000,
   headTimeoutMs: 10_000,

@@ -110,7 +110,7 @@ describe.each(ENGINES)("RFC 9112 9.3 persistence, %s", (engine) => {
     expect(responses.map((response) => response.content.toString())).toEqual(answers);
   });
 
-  test("a request that pipelines is not begun before the response before it has ended", async () => {
+  test("a pipelined request is not begun before the response before it has ended", async () => {
     await start(() => {});
     const client = await wire.sent(GET + GET);
     await wire.delivered(client);

@@ -3,8 +3,7 @@
 
 import type { RefusedRow } from "./refused-heads.ts";
 
-export const CHUNKED_HEAD =
-  "POST /m4rk3r HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+const CHUNKED_HEAD = "POST /m4rk3r HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 type Row = readonly [title: string, content: string, error: string, status?: number];
 
