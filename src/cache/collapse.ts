@@ -22,7 +22,7 @@ export interface FillSource {
 export interface FillReader {
   readonly request: RequestHead;
   onInterim(head: ResponseHead): void;
-  /** Hop-by-hop fields are gone, Cache-Status is in. `length` is -1 where it is not known. */
+  /** The source's fields, with Cache-Status. `length` is -1 where it is not known. */
   onHead(head: ResponseHead, length: number): void;
   /**
    * A stored response answers instead: it was validated, or stands in for a failed origin server.

@@ -2,9 +2,8 @@
 // invalidates by it, or lets it pass (RFC 9111 sections 3, 4.3.3, 4.3.4, 4.3.5 and 4.4). One plan
 // for one fill.
 
-import { formatHttpDate } from "../http/date.ts";
 import { FAILURES, type GatewayError } from "../http/errors.ts";
-import { fieldValues, getField, hasField, withoutFields, withoutHopByHop } from "../http/fields.ts";
+import { fieldValues, getField, withoutFields } from "../http/fields.ts";
 import type { RequestHead, ResponseHead } from "../http/message.ts";
 import { type Answer, answerFrom } from "./answer.ts";
 import type { CacheState } from "./cache-state.ts";
@@ -67,11 +66,12 @@ export class CachePlan implements FillPlan {
         if (answerFor !== undefined) return { kind: "answer", answerFor };
       }
     }
-    const times = { requestMs: this.#requestMs, responseMs: nowMs };
     const { mode } = this.#forward.caching;
+    if (key === null || mode.kind === "off") return { kind: "pass" };
+    const times = { requestMs: this.#requestMs, responseMs: nowMs };
     const decision = mayStore(request, head, times, mode, this.#state.options.freshness);
     this.#decision = this.#fitted(decision, head);
-    if (key !== null && request.method === "GET") this.#learn(this.#decision, key, head, nowMs);
+    if (request.method === "GET") this.#learn(this.#decision, key, head, nowMs);
     if (!this.#decision.store) return { kind: "pass" };
     this.#selecting = selectingFields(this.#decision.vary, request.fields);
     return { kind: "store" };
@@ -102,9 +102,7 @@ export class CachePlan implements FillPlan {
   }
 
   headFor(head: ResponseHead, role: "leader" | "collapsed"): ResponseHead {
-    const fields = this.#agedFields(withoutHopByHop(head.fields), role);
-    // RFC 9110 section 6.6.1: what is forwarded or stored has a Date.
-    if (!hasField(fields, "date")) fields.push("Date", formatHttpDate(this.#state.clock.nowMs()));
+    const fields = this.#agedFields(head.fields.slice(), role);
     fields.push("Cache-Status", this.#forwardStatus(head.status, role));
     return { status: head.status, reason: head.reason, fields };
   }

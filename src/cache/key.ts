@@ -21,44 +21,50 @@ export const KEY_BYTES_MAX = 8704;
  * number.
  */
 export class CacheKey {
-  readonly length: number;
   readonly h0: number;
   readonly h1: number;
   readonly h2: number;
   readonly h3: number;
-  /**
-   * The key bytes by fours, little-endian, zeros behind the last: compared word by word on a hit.
-   */
-  readonly words: Uint32Array;
+  #uri: string;
+  /** Made when a hit is first compared: most keys are never stored. */
+  #words: Uint32Array | null = null;
 
-  constructor(memory: KeyMemory, keyLength: number) {
-    const address = memory.keyAddress;
+  /** The key is `uri`, latin1; its hash is the one that was computed last. */
+  constructor(memory: KeyMemory, uri: string) {
     const hash = memory.keyHashAddress >>> 2;
-    this.length = keyLength;
+    this.#uri = uri;
     this.h0 = (memory.words[hash] ?? 0) | 0;
     this.h1 = (memory.words[hash + 1] ?? 0) | 0;
     this.h2 = (memory.words[hash + 2] ?? 0) | 0;
     this.h3 = (memory.words[hash + 3] ?? 0) | 0;
-    this.words = new Uint32Array((keyLength + 3) >>> 2);
-    new Uint8Array(this.words.buffer).set(memory.bytes.subarray(address, address + keyLength));
   }
 
-  /** The target URI, for logs and purge answers; decoded on each call. */
+  /** The target URI, for logs and purge answers. */
   get uri(): string {
-    return Buffer.from(this.words.buffer, 0, this.length).toString("latin1");
+    return this.#uri;
   }
 
-  /** Host and port of the target URI; decoded on each call. */
+  /** Bytes of the key. */
+  get length(): number {
+    return this.#uri.length;
+  }
+
+  /** Host and port of the target URI; a new string on each call. */
   get authority(): string {
-    const uri = this.uri;
-    const start = uri.indexOf("//") + 2;
-    return uri.slice(start, uri.indexOf("/", start));
+    const start = this.#uri.indexOf("//") + 2;
+    return this.#uri.slice(start, this.#uri.indexOf("/", start));
+  }
+
+  /** The key will outlive its request: it must not keep the head that its URI is a slice of. */
+  detach(): void {
+    this.#uri = Buffer.from(this.#uri, "latin1").toString("latin1");
   }
 
   /** Hot. The key in linear memory is this one, byte by byte. */
   matchesMemory(memory: KeyMemory, keyAddress: number, keyLength: number): boolean {
-    if (keyLength !== this.length) return false;
-    const words = this.words;
+    if (keyLength !== this.#uri.length) return false;
+    this.#words ??= wordsOf(this.#uri);
+    const words = this.#words;
     const start = keyAddress >>> 2;
     const whole = keyLength >>> 2;
     for (let index = 0; index < whole; index++) {
@@ -71,13 +77,15 @@ export class CacheKey {
   }
 
   equals(other: CacheKey): boolean {
-    if (other.length !== this.length || other.h0 !== this.h0 || other.h1 !== this.h1) return false;
-    if (other.h2 !== this.h2 || other.h3 !== this.h3) return false;
-    for (let index = 0; index < this.words.length; index++) {
-      if (this.words[index] !== other.words[index]) return false;
-    }
-    return true;
+    return other.h0 === this.h0 && other.h1 === this.h1 && other.#uri === this.#uri;
   }
+}
+
+/** The key bytes by fours, little-endian, zeros behind the last: compared word by word on a hit. */
+function wordsOf(uri: string): Uint32Array {
+  const words = new Uint32Array((uri.length + 3) >>> 2);
+  Buffer.from(words.buffer).write(uri, "latin1");
+  return words;
 }
 
 /**
@@ -99,7 +107,7 @@ export function keyOfTarget(
     memory.bytes[keyAddress + index] = uri.charCodeAt(index);
   }
   memory.hashKey(keyAddress, uri.length);
-  return new CacheKey(memory, uri.length);
+  return new CacheKey(memory, uri);
 }
 
 /** The key of an absolute http or https URI as text, as a purge or a Location field gives it. */

@@ -191,6 +191,7 @@ export class MemoryStore {
   }
 
   #replace(key: CacheKey, slot: number, variants: readonly StoredResponse[]): void {
+    key.detach();
     if (variants.length === 0) this.#entries.delete(slot);
     else this.#entries.set(slot, new CacheEntry(key, variants));
   }

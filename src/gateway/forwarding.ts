@@ -91,11 +91,12 @@ export function originFields(
   request: RequestHead,
   forwarder: Forwarder,
   identity: GatewayIdentity,
+  received: FieldLines = request.fields,
 ): string[] {
   const fields: string[] = [];
-  if (!passAll(request.fields, forwarder.trusted, fields)) {
+  if (!passAll(received, forwarder.trusted, fields)) {
     fields.length = 0;
-    passAll(withoutHopByHop(request.fields), forwarder.trusted, fields);
+    passAll(withoutHopByHop(received), forwarder.trusted, fields);
   }
   appendForwarding(fields, request, forwarder);
   fields.push("Via", appended(request.fields, "via", viaMember(request.version, identity)));

@@ -137,8 +137,8 @@ class Delivery implements FillReader {
     const { request, body, bodyLength, expectsContinue, client, id } = this.#exchange;
     const { trust, identity } = this.#options;
     const trusted = trust.has(client.address);
-    const received = { ...request, fields: forward.fields };
-    const fields = originFields(received, { client, trusted, requestId: id }, identity);
+    const forwarder = { client, trusted, requestId: id };
+    const fields = originFields(request, forwarder, identity, forward.fields);
     const host = originHost(this.#route.upstream.host, request.authority);
     if (host !== null) fields.unshift("Host", host);
     return {

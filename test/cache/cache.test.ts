@@ -45,13 +45,6 @@ describe("hits and misses", () => {
     expect([answer?.head.status, answer?.content, answer?.length]).toEqual([200, null, 7]);
   });
 
-  test("forwarded heads lose hop-by-hop fields and get a Date (RFC 9110 6.6.1)", () => {
-    const reader = harness.get("/");
-    harness.call().respond(200, ["Connection", "X-Hop", "X-Hop", "1", "X-End", "2"]);
-    const status = "edgelane; fwd=uri-miss; fwd-status=200; detail=nothing_to_reuse";
-    expect(reader.head?.fields).toEqual(["X-End", "2", "Date", DATE, "Cache-Status", status]);
-  });
-
   test.each<[string, string[], string]>([
     ["private", ["Cache-Control", "private"], "response_private"],
     ["no-store", ["Cache-Control", "no-store"], "response_no_store"],
