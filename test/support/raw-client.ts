@@ -1,5 +1,5 @@
-// A client for tests that speaks literal bytes on node:net and reads responses strictly (RFC 9112 section 6.3), so that
-// what a gateway sends is judged by nobody's tolerance.
+// A client for tests that speaks literal bytes on node:net and reads responses strictly (RFC 9112
+// section 6.3), so that what a gateway sends is judged by nobody's tolerance.
 //
 //   const client = await RawClient.connect(port);
 //   client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
@@ -7,8 +7,8 @@
 //   await client.ended                                  // "end" (FIN) or "reset", once the gateway is done
 //   client.close()                                      // FIN;  client.reset() sends RST;  client.destroy()
 //
-// `pause` stops reading from the socket, so that the kernel's buffers fill; `get`, `ask` are one request each on a
-// connection of their own.
+// `pause` stops reading from the socket, so that the kernel's buffers fill; `get`, `ask` are one
+// request each on a connection of their own.
 
 import { connect, type Socket } from "node:net";
 import { within } from "./within.ts";
@@ -111,8 +111,8 @@ export class RawClient {
 
   /** `count` raw bytes of what comes next. */
   async bytes(count: number): Promise<Buffer> {
+    while (this.#available < count) await this.#more(`${count} bytes`);
     this.#join();
-    while (this.#buffer.length < count) await this.#more(`${count} bytes`);
     return this.#take(count);
   }
 
@@ -156,6 +156,7 @@ export class RawClient {
     let end = this.#buffer.indexOf("\r\n\r\n");
     while (end < 0) {
       await this.#more("a response head");
+      this.#join();
       end = this.#buffer.indexOf("\r\n\r\n");
     }
     return this.#take(end + 4).toString("latin1");
@@ -202,6 +203,7 @@ export class RawClient {
     let end = this.#buffer.indexOf("\r\n");
     while (end < 0) {
       await this.#more("a line");
+      this.#join();
       end = this.#buffer.indexOf("\r\n");
     }
     return this.#take(end + 2)
@@ -209,6 +211,11 @@ export class RawClient {
       .slice(0, -2);
   }
 
+  get #available(): number {
+    return this.#pieces.reduce((sum, piece) => sum + piece.length, this.#buffer.length);
+  }
+
+  /** Once for all pieces: joining each to a long content would copy it again and again. */
   #join(): void {
     if (this.#pieces.length === 0) return;
     this.#buffer = Buffer.concat([this.#buffer, ...this.#pieces]);
@@ -223,13 +230,12 @@ export class RawClient {
 
   async #more(what: string): Promise<void> {
     if (this.#over !== null) {
-      throw new BrokenResponse(`${this.#over} instead of ${what}: ${this.#buffer.length} bytes`);
+      throw new BrokenResponse(`${this.#over} instead of ${what}: ${this.#available} bytes`);
     }
     const woken = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
     await within(woken, DEADLINE_MS, what);
-    this.#join();
   }
 
   #notify(): void {
