@@ -11,12 +11,14 @@ export const METRICS_REFERENCE = new URL("../docs/metrics.md", import.meta.url);
 
 const INTRODUCTION = `# Metrics
 
-\`GET /metrics\` on the admin listener, in the Prometheus text format 0.0.4. Besides these there are the default metrics of
-prom-client: CPU, memory, file descriptors, heap and garbage collection, as \`process_*\` and \`nodejs_*\`.
+\`GET /metrics\` on the admin listener, in the Prometheus text format 0.0.4. Besides these there
+are the default metrics of prom-client: CPU, memory, file descriptors, heap and garbage collection,
+as \`process_*\` and \`nodejs_*\`.
 
-Label sets are bounded. \`endpoint\` is a route's name, never a path; \`method\` is a method that the parser knows, else
-\`OTHER\`; \`status\` is a registered status code, \`0\` for a client that left before one was sent, else the class of the
-code. Past 4,096 pairs of route and method, or 16,384 label sets, requests count under \`overflow\`.
+Label sets are bounded. \`endpoint\` is a route's name, never a path; \`method\` is a method that
+the parser knows, else \`OTHER\`; \`status\` is a registered status code, \`0\` for a client that
+left before one was sent, else the class of the code. Past 4,096 pairs of route and method, or
+16,384 label sets, requests count under \`overflow\`.
 `;
 
 export function metricsReference(): string {
@@ -39,7 +41,8 @@ export function metricsReference(): string {
     "| reason | status | who | Proxy-Status error (RFC 9209) |",
     "|---|---|---|---|",
     ...Object.entries(FAILURES).map(([reason, { status, source, proxyError }]) => {
-      return `| \`${reason}\` | ${status === 0 ? "none is sent" : status} | ${source} | \`${proxyError}\` |`;
+      const sent = status === 0 ? "none is sent" : status;
+      return `| \`${reason}\` | ${sent} | ${source} | \`${proxyError}\` |`;
     }),
     "",
     `Values of \`status\`: ${STATUS_LABELS.join(", ")}.`,
@@ -50,9 +53,10 @@ export function metricsReference(): string {
 
 const PERCENTILES_NOTE = `## Percentiles
 
-\`GET /status\` gives P50, P75, P90, P95, P99 and P99.9 for each endpoint and upstream, since the start and over the last 30
-to 60 seconds, in milliseconds. They come from log-linear counters of their own, not from the histogram above: 32 buckets
-for each power of two, so a percentile is at most 1.6 % off from 8 us to 537 s, and at most 0.13 us below 8 us.
+\`GET /status\` gives P50, P75, P90, P95, P99 and P99.9 for each endpoint and upstream, since the
+start and over the last 30 to 60 seconds, in milliseconds. They come from log-linear counters of
+their own, not from the histogram above: 32 buckets for each power of two, so a percentile is at
+most 1.6 % off from 8 us to 537 s, and at most 0.13 us below 8 us.
 `;
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

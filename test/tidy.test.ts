@@ -1,5 +1,6 @@
-// Tests the house rules that no linter knows: who may import whom, how files are named and opened, how wide lines are,
-// who may read the clock and the environment. oxlint, tsc and biome keep the others (`npm run check`).
+// Tests the house rules that no linter knows: who may import whom, how files are named and opened,
+// how wide lines are, who may read the clock and the environment. oxlint, tsc and biome keep the
+// others (`npm run check`).
 
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";

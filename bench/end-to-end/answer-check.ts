@@ -1,5 +1,5 @@
-// Owns the proof that a gateway does the work before it is timed: right status, length and bytes, cache hits that never
-// reach the origin, and proxied requests that each reach it once.
+// Owns the proof that a gateway does the work before it is timed: right status, length and bytes,
+// cache hits that never reach the origin, and proxied requests that each reach it once.
 
 import { createHash } from "node:crypto";
 import type { BenchContext, Subject } from "./bench-context.ts";

@@ -1,5 +1,5 @@
-// Owns what every section of the benchmark shares: the processes, the temporary directory, the cores, the origin, and
-// starting a gateway on the core under test.
+// Owns what every section of the benchmark shares: the processes, the temporary directory, the
+// cores, the origin, and starting a gateway on the core under test.
 
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";

@@ -1,5 +1,6 @@
-// Owns a client that moves one large body down or up and checks every byte; it stops reading now and then, so that a
-// gateway that buffers instead of waiting shows it. Runs as a process of its own: node bulk-client.ts down|up PORT BYTES.
+// Owns a client that moves one large body down or up and checks every byte; it stops reading now
+// and then, so that a gateway that buffers instead of waiting shows it. Runs as a process of its
+// own: node bulk-client.ts down|up PORT BYTES.
 
 import http from "node:http";
 import { once } from "node:events";

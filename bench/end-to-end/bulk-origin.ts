@@ -1,6 +1,7 @@
-// Owns the origin of large transfers: GET /bulk/download streams as fast as it is read; POST /bulk/upload swallows, checks
-// every byte, and stops reading now and then, so that a gateway that buffers instead of waiting shows it. Runs as a process
-// of its own: node bulk-origin.ts PORT BYTES.
+// Owns the origin of large transfers: GET /bulk/download streams as fast as it is read; POST
+// /bulk/upload swallows, checks every byte, and stops reading now and then, so that a gateway that
+// buffers instead of waiting shows it. Runs as a process of its own: node bulk-origin.ts PORT
+// BYTES.
 
 import http from "node:http";
 import { bulkBlock, isBulkContent } from "./origin-content.ts";

@@ -1,5 +1,6 @@
-// Owns the origin that stands in where nginx is missing: prebuilt bytes for each request head, on node:net. Also counts
-// the requests it saw. Runs as a process of its own: node canned-origin.ts PORT.
+// Owns the origin that stands in where nginx is missing: prebuilt bytes for each request head, on
+// node:net. Also counts the requests it saw. Runs as a process of its own: node canned-origin.ts
+// PORT.
 
 import net from "node:net";
 import { cacheControl, contentOf, contentSizes } from "./origin-content.ts";

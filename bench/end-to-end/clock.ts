@@ -1,5 +1,5 @@
-// Owns the benchmark's reading of time. The gateway has its own clock in src/clock.ts; a benchmark measures it from
-// outside and shares nothing with it.
+// Owns the benchmark's reading of time. The gateway has its own clock in src/clock.ts; a benchmark
+// measures it from outside and shares nothing with it.
 
 /** Milliseconds on a monotonic clock, with microsecond resolution. */
 export function nowMs(): number {

@@ -1,5 +1,6 @@
-// Owns forcing a garbage collection in a Node gateway from outside, so that its memory can be read at rest. Loaded into it
-// with --expose-gc --import, in memory measurements only; worker threads are told over a BroadcastChannel.
+// Owns forcing a garbage collection in a Node gateway from outside, so that its memory can be read
+// at rest. Loaded into it with --expose-gc --import, in memory measurements only; worker threads
+// are told over a BroadcastChannel.
 
 import { isMainThread } from "node:worker_threads";
 
@@ -18,7 +19,10 @@ if (isMainThread) {
   channel.addEventListener("message", () => collect());
 }
 
-/** As V8 does before it gives up: frees whatever can be freed and hands empty pages back to the system. */
+/**
+ * As V8 does before it gives up: frees whatever can be freed and hands empty pages back to the
+ * system.
+ */
 function collect(): void {
   globalThis.gc?.({ type: "major", execution: "sync", flavor: "last-resort" });
 }

@@ -1,5 +1,6 @@
-// Owns what becomes of a gateway that fails during the benchmark: it is left out from there on, the result says why, and
-// the others go on. Samples that it gave before stay, because each was proved when it was taken.
+// Owns what becomes of a gateway that fails during the benchmark: it is left out from there on, the
+// result says why, and the others go on. Samples that it gave before stay, because each was proved
+// when it was taken.
 
 export class Faults {
   readonly #reasons = new Map<string, string>();

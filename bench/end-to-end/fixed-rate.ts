@@ -1,7 +1,8 @@
-// Owns the open-loop load generator: requests leave at times drawn beforehand, whether or not the earlier ones were
-// answered, and each latency counts from the time the request was due (so a stall is charged to every request that it
-// delayed: no coordinated omission). Speaks just enough HTTP/1.1 for responses with Content-Length or chunked content.
-// Runs as a process of its own: node fixed-rate.ts '<options as JSON>' prints its result as JSON.
+// Owns the open-loop load generator: requests leave at times drawn beforehand, whether or not the
+// earlier ones were answered, and each latency counts from the time the request was due (so a stall
+// is charged to every request that it delayed: no coordinated omission). Speaks just enough
+// HTTP/1.1 for responses with Content-Length or chunked content. Runs as a process of its own: node
+// fixed-rate.ts '<options as JSON>' prints its result as JSON.
 
 import net from "node:net";
 import os from "node:os";
@@ -25,7 +26,10 @@ export interface FixedRateResult {
   /** Requests of the measured part. */
   readonly due: number;
   readonly answered: number;
-  /** Requests with another status than 200, lost with their connection, or not answered within the drain time. */
+  /**
+   * Requests with another status than 200, lost with their connection, or not answered within the
+   * drain time.
+   */
   readonly failed: number;
   readonly latencyMs: LatencyPercentiles;
   /** How late the generator itself was: the floor below which its latencies mean nothing. */
@@ -94,7 +98,8 @@ class Generator {
           const at = this.#idle.indexOf(connection);
           if (at >= 0) this.#idle.splice(at, 1);
           if (request >= 0) this.#settle(request, false);
-          // A server may close a kept-alive connection; one that refuses us again shows up as failed requests.
+          // A server may close a kept-alive connection; one that refuses us again shows up as
+          // failed requests.
           this.#connect().catch(() => undefined);
         },
       });
@@ -128,7 +133,8 @@ class Generator {
           this.#connections.clear();
           resolve(this.#result());
         } else {
-          // Timers tick in milliseconds; turning the event loop without rest keeps sends punctual to microseconds.
+          // Timers tick in milliseconds; turning the event loop without rest keeps sends punctual
+          // to microseconds.
           setImmediate(step);
         }
       };
@@ -210,7 +216,10 @@ class Connection {
   }
 }
 
-/** Due times in ms from the start: exponential gaps, so bursts and lulls come as they do from independent clients. */
+/**
+ * Due times in ms from the start: exponential gaps, so bursts and lulls come as they do from
+ * independent clients.
+ */
 function arrivalTimes(options: FixedRateOptions): Float64Array {
   const random = mulberry32(options.seed);
   const times: number[] = [];

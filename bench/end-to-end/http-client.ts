@@ -1,4 +1,5 @@
-// Owns the harness's own requests: one at a time, for readiness, checks and counters; never part of a measurement.
+// Owns the harness's own requests: one at a time, for readiness, checks and counters; never part of
+// a measurement.
 
 import { createHash } from "node:crypto";
 import http from "node:http";
@@ -41,7 +42,10 @@ export function get(
   });
 }
 
-/** A port that was free a moment ago. The caller's server binds it at once; a lost race fails loudly at its start. */
+/**
+ * A port that was free a moment ago. The caller's server binds it at once; a lost race fails loudly
+ * at its start.
+ */
 export async function freePort(): Promise<number> {
   const server = net.createServer();
   await new Promise<void>((resolve, reject) => {
@@ -54,7 +58,10 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Polls until `path` answers 200, and gives the milliseconds from `startMs`. Throws when the process ends first. */
+/**
+ * Polls until `path` answers 200, and gives the milliseconds from `startMs`. Throws when the
+ * process ends first.
+ */
 export async function waitUntilReady(
   child: RunningProcess,
   port: number,

@@ -1,6 +1,6 @@
-// Owns a client that opens many connections, has one request answered on each, and then holds them open and silent. Runs
-// as a process of its own: node idle-client.ts PORT PATH FIRST MORE; prints "first FIRST"; on input opens more and prints
-// "all ALL"; on input prints "still OPEN" and ends.
+// Owns a client that opens many connections, has one request answered on each, and then holds them
+// open and silent. Runs as a process of its own: node idle-client.ts PORT PATH FIRST MORE; prints
+// "first FIRST"; on input opens more and prints "all ALL"; on input prints "still OPEN" and ends.
 
 import { once } from "node:events";
 import net from "node:net";

@@ -1,5 +1,6 @@
-// Owns the latency section: p50 and p99 at fixed rates that every gateway under comparison can bear, in interleaved rounds,
-// with the origin alone beside them as the floor of what the generator can see.
+// Owns the latency section: p50 and p99 at fixed rates that every gateway under comparison can
+// bear, in interleaved rounds, with the origin alone beside them as the floor of what the generator
+// can see.
 
 import { join } from "node:path";
 import type { BenchContext, Subject } from "./bench-context.ts";

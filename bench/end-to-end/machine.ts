@@ -1,4 +1,5 @@
-// Owns the description of the machine that a result names. Leaves out whatever identifies it: no host name, no address.
+// Owns the description of the machine that a result names. Leaves out whatever identifies it: no
+// host name, no address.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -1,5 +1,5 @@
-// Owns the run of the whole benchmark: which sections, in which order, and what becomes of the result. `runBenchmark` is
-// the function behind `npm run bench` and `edgelane bench`.
+// Owns the run of the whole benchmark: which sections, in which order, and what becomes of the
+// result. `runBenchmark` is the function behind `npm run bench` and `edgelane bench`.
 
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -46,7 +46,10 @@ const idleConnections = { quick: 2_000, full: 5_000 };
 
 type MutableSamples = { -readonly [Key in keyof Samples]: Samples[Key][number][] };
 
-/** Throws when the machine cannot run it or when a gateway gives wrong answers; starts nothing that outlives it. */
+/**
+ * Throws when the machine cannot run it or when a gateway gives wrong answers; starts nothing that
+ * outlives it.
+ */
 export async function runBenchmark(
   options: BenchOptions,
   progress: (line: string) => void,
@@ -147,7 +150,10 @@ async function measureTraffic(
   await Promise.all(subjects.map((subject) => subject.child.stop()));
 }
 
-/** Memory and start-up: each measurement has a gateway of its own. Quick runs measure our own gateway only. */
+/**
+ * Memory and start-up: each measurement has a gateway of its own. Quick runs measure our own
+ * gateway only.
+ */
 async function measureProcesses(
   context: BenchContext,
   options: BenchOptions,
@@ -177,7 +183,9 @@ async function measureProcesses(
   }
 }
 
-/** Stores a complete run under bench/results and any run where --json says; gives the file, or null. */
+/**
+ * Stores a complete run under bench/results and any run where --json says; gives the file, or null.
+ */
 function storeResult(result: BenchResult, options: BenchOptions): string | null {
   const complete = options.peers === null && options.only.length === sections.length;
   if (options.jsonFile === null && !complete) return null;

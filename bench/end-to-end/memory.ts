@@ -1,5 +1,6 @@
-// Owns the memory section: what an idle keep-alive connection costs, and how far memory grows while a large body streams
-// through. Each measurement has a gateway of its own, warmed up and settled first.
+// Owns the memory section: what an idle keep-alive connection costs, and how far memory grows while
+// a large body streams through. Each measurement has a gateway of its own, warmed up and settled
+// first.
 
 import { join } from "node:path";
 import { type BenchContext, type Subject, startSubject } from "./bench-context.ts";
@@ -25,7 +26,10 @@ export interface BulkSample {
   readonly bytesPerSecond: number;
 }
 
-/** Idle connections before the first reading: they use up the room that the warm-up left in the heap. */
+/**
+ * Idle connections before the first reading: they use up the room that the warm-up left in the
+ * heap.
+ */
 const primingConnections = 1_000;
 
 /** Loads the forced collection into a Node gateway. */
@@ -54,7 +58,8 @@ export async function measureIdle(
     await client.line(`all ${all}`, 60_000);
     const after = await settle(subject);
     client.write("end\n");
-    // Fewer would mean that the gateway closed some meanwhile, and the measurement is worth nothing.
+    // Fewer would mean that the gateway closed some meanwhile, and the measurement is worth
+    // nothing.
     await client.line(`still ${all}`, 5_000);
     await client.exited;
     const bytesPerConnection = (after - before) / connections;

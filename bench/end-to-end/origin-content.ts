@@ -1,5 +1,5 @@
-// Owns what the origins serve: the paths, their content, and the pattern that large transfers repeat. Every server and
-// every check takes them from here.
+// Owns what the origins serve: the paths, their content, and the pattern that large transfers
+// repeat. Every server and every check takes them from here.
 
 /** Content sizes in bytes, by the name that the paths end in. */
 export const contentSizes = { "1k": 1_024, "64k": 65_536 } as const;
@@ -11,7 +11,10 @@ export const cacheControl = { fresh: "public, max-age=86400", pass: "no-store" }
 
 export type Area = keyof typeof cacheControl;
 
-/** Text that compresses badly and repeats nowhere within a response: a wrong offset changes the digest. */
+/**
+ * Text that compresses badly and repeats nowhere within a response: a wrong offset changes the
+ * digest.
+ */
 export function contentOf(bytes: number): Buffer {
   const content = Buffer.alloc(bytes);
   const alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";

@@ -1,5 +1,6 @@
-// Owns the origin servers: nginx for small responses (the canned server where nginx is missing) and a streaming one for
-// bulk, both on the load's core. Knows how many requests reached the origin, which is what proves hits and misses.
+// Owns the origin servers: nginx for small responses (the canned server where nginx is missing) and
+// a streaming one for bulk, both on the load's core. Knows how many requests reached the origin,
+// which is what proves hits and misses.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -87,7 +88,8 @@ function nginxOrigin(file: string, port: number, options: OriginOptions): Comman
       writeFileSync(join(root, "files", area, name), contentOf(bytes));
     }
     locations.push(`location /${area}/ { add_header Cache-Control "${value}"; }`);
-    // Content from the configuration saves the origin the file system; nginx takes up to 4 KiB that way.
+    // Content from the configuration saves the origin the file system; nginx takes up to 4 KiB that
+    // way.
     const small = `default_type text/plain; add_header Cache-Control "${value}"`;
     const text = contentOf(contentSizes["1k"]).toString("latin1");
     locations.push(`location = /${area}/1k { ${small}; return 200 "${text}"; }`);

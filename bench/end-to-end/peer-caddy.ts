@@ -1,4 +1,5 @@
-// Owns Caddy as a peer: its reverse proxy on one core, with enough idle origin connections. It has no cache of its own.
+// Owns Caddy as a peer: its reverse proxy on one core, with enough idle origin connections. It has
+// no cache of its own.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

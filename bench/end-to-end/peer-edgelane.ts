@@ -1,6 +1,7 @@
-// Owns our own gateway as it takes part: the built command line with a generated configuration, one worker, and nothing
-// switched off that is on by default but the access log and the admin listener. Limits that would end the measurement (the
-// size of an upload, the requests of a connection) are lifted for every peer alike.
+// Owns our own gateway as it takes part: the built command line with a generated configuration, one
+// worker, and nothing switched off that is on by default but the access log and the admin listener.
+// Limits that would end the measurement (the size of an upload, the requests of a connection) are
+// lifted for every peer alike.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
-// Owns nginx as a peer: one worker, kept-alive origin connections, and buffers that hold a 64 KiB response, so that it
-// never spills to disk. Forwards no X-Forwarded-* fields, which spares it work that our gateway does.
+// Owns nginx as a peer: one worker, kept-alive origin connections, and buffers that hold a 64 KiB
+// response, so that it never spills to disk. Forwards no X-Forwarded-* fields, which spares it work
+// that our gateway does.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -76,5 +77,6 @@ http {
 `;
 }
 
-// As many idle connections as there are client connections at most: with fewer, nginx closes and reopens them.
+// As many idle connections as there are client connections at most: with fewer, nginx closes and
+// reopens them.
 const keepAlive = "keepalive 512; keepalive_requests 1000000000;";

@@ -1,5 +1,5 @@
-// Owns the Node proxies that we compare with: @fastify/http-proxy (on undici) and http-proxy-3, each on the Node that
-// runs the benchmark, with pooled origin connections and no log.
+// Owns the Node proxies that we compare with: @fastify/http-proxy (on undici) and http-proxy-3,
+// each on the Node that runs the benchmark, with pooled origin connections and no log.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// Owns Varnish as a peer for cache hits: memory storage, and threads enough for every connection of the largest scenario.
+// Owns Varnish as a peer for cache hits: memory storage, and threads enough for every connection of
+// the largest scenario.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

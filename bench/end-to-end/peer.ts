@@ -1,5 +1,6 @@
-// Owns what the benchmark needs to know of a gateway under test, ours or another's: what it takes part in, whether it is
-// installed, and how to start it. One file each in this folder's peer-*.ts implements it.
+// Owns what the benchmark needs to know of a gateway under test, ours or another's: what it takes
+// part in, whether it is installed, and how to start it. One file each in this folder's peer-*.ts
+// implements it.
 
 /** `hits`: answered from a cache. `proxied`: forwarded each time. `bulk`: streams a gibibyte. */
 export type Mode = "hits" | "proxied" | "bulk";
@@ -7,11 +8,18 @@ export type Mode = "hits" | "proxied" | "bulk";
 export interface Peer {
   readonly name: string;
   readonly modes: readonly Mode[];
-  /** Writes an access log line for each request; such a peer is compared in the smallest scenario only. */
+  /**
+   * Writes an access log line for each request; such a peer is compared in the smallest scenario
+   * only.
+   */
   readonly accessLog: boolean;
-  /** Garbage-collected by V8, so that memory is settled by forcing a collection before it is read. */
+  /**
+   * Garbage-collected by V8, so that memory is settled by forcing a collection before it is read.
+   */
   readonly runtime: "native" | "node";
-  /** A first GET that is answered without the origin's help where there is one; else a proxied path. */
+  /**
+   * A first GET that is answered without the origin's help where there is one; else a proxied path.
+   */
   readonly readyPath: string;
   find(): Promise<Availability>;
   launch(context: LaunchContext): Launch;

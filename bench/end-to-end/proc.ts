@@ -1,4 +1,5 @@
-// Owns what the Linux /proc file system tells about processes and cores: memory, processor time, limits, allowed cores.
+// Owns what the Linux /proc file system tells about processes and cores: memory, processor time,
+// limits, allowed cores.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
@@ -19,7 +20,9 @@ export function resetPeak(pids: readonly number[]): void {
   for (const pid of pids) writeFileSync(`/proc/${pid}/clear_refs`, "5");
 }
 
-/** Waits until resident memory moves by less than 128 KiB in half a second, for 10 seconds at most. */
+/**
+ * Waits until resident memory moves by less than 128 KiB in half a second, for 10 seconds at most.
+ */
 export async function settledResidentBytes(pids: readonly number[]): Promise<number> {
   let before = residentBytes(pids);
   for (let round = 0; round < 20; round++) {

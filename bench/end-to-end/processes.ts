@@ -1,5 +1,6 @@
-// Owns every process that the benchmark starts: pinning to a core, their output, and their end. Each is ended by its own
-// process id, with the children it forked, on success, failure and Ctrl-C alike. Knows nothing of what they do.
+// Owns every process that the benchmark starts: pinning to a core, their output, and their end.
+// Each is ended by its own process id, with the children it forked, on success, failure and Ctrl-C
+// alike. Knows nothing of what they do.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
@@ -40,7 +41,10 @@ export class ChildProcesses {
     return child;
   }
 
-  /** Runs to the end and gives standard output; throws with the error output on any other exit code than 0. */
+  /**
+   * Runs to the end and gives standard output; throws with the error output on any other exit code
+   * than 0.
+   */
   async run(command: Command): Promise<string> {
     const child = this.start(command);
     const code = await child.exited;
@@ -87,7 +91,8 @@ export class RunningProcess {
     this.#child.stderr?.on("data", (chunk: Buffer) => {
       this.#errorOutput = (this.#errorOutput + chunk.toString("utf8")).slice(-outputBytesMax);
     });
-    // A process that ends early closes the pipe that we may be writing to; `exited` tells the story.
+    // A process that ends early closes the pipe that we may be writing to; `exited` tells the
+    // story.
     this.#child.stdin?.on("error", () => undefined);
     this.exited = new Promise((resolve) => {
       this.#child.once("close", (code) => resolve(code));
@@ -185,7 +190,8 @@ function processTree(root: number): number[] {
 function parentOf(pid: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The command name is in parentheses and may hold spaces; the parent is the second field after it.
+    // The command name is in parentheses and may hold spaces; the parent is the second field after
+    // it.
     return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
   } catch (error) {
     if (isGone(error)) return -1;

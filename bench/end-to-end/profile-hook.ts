@@ -1,5 +1,6 @@
-// Owns taking a CPU profile inside a Node gateway on demand: the first SIGURG starts it, the second writes one
-// .cpuprofile for each thread. Loaded with --import when profiling only; worker threads follow a BroadcastChannel.
+// Owns taking a CPU profile inside a Node gateway on demand: the first SIGURG starts it, the second
+// writes one .cpuprofile for each thread. Loaded with --import when profiling only; worker threads
+// follow a BroadcastChannel.
 
 import { writeFileSync } from "node:fs";
 import { Session } from "node:inspector/promises";

@@ -1,5 +1,6 @@
-// Owns `npm run bench:profile`: loads one Node gateway, takes a CPU profile of just that time, and prints the functions
-// with the most self time. For finding what to make faster; its numbers are no benchmark results.
+// Owns `npm run bench:profile`: loads one Node gateway, takes a CPU profile of just that time, and
+// prints the functions with the most self time. For finding what to make faster; its numbers are no
+// benchmark results.
 
 import { copyFileSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -22,7 +23,9 @@ interface ProfileOptions {
   readonly out: string | null;
 }
 
-/** What V8 writes: a tree of call frames and, in sequence, the node and microseconds of each sample. */
+/**
+ * What V8 writes: a tree of call frames and, in sequence, the node and microseconds of each sample.
+ */
 interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number;
@@ -87,7 +90,9 @@ async function profileUnderLoad(
   return { requestsPerSecond: result.requestsPerSecond, file };
 }
 
-/** The largest profile is that of the thread with the most different stacks: the one that served. */
+/**
+ * The largest profile is that of the thread with the most different stacks: the one that served.
+ */
 async function busiestProfile(directory: string): Promise<string> {
   for (let attempt = 0; attempt < 100; attempt++) {
     await delay(100);

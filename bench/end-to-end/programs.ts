@@ -1,12 +1,14 @@
-// Owns finding and installing the programs that the benchmark runs: load generators and peers. Never installs without
-// being asked to, and only through the system's package manager and npm.
+// Owns finding and installing the programs that the benchmark runs: load generators and peers.
+// Never installs without being asked to, and only through the system's package manager and npm.
 
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { Availability } from "./peer.ts";
 
-/** Full path of a program, or null. System programs live in sbin, which is not on everybody's PATH. */
+/**
+ * Full path of a program, or null. System programs live in sbin, which is not on everybody's PATH.
+ */
 export function findProgram(name: string): string | null {
   const path = (process.env["PATH"] ?? "").split(delimiter);
   for (const directory of [...path, "/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/sbin"]) {
@@ -57,7 +59,10 @@ export function installSystemPackages(): string | null {
 
 export const nodePeersDirectory = join(import.meta.dirname, "..", "peers");
 
-/** Installs the Node peers into their own folder, once; gives a sentence about what went wrong, or null. */
+/**
+ * Installs the Node peers into their own folder, once; gives a sentence about what went wrong, or
+ * null.
+ */
 export function installNodePeers(): string | null {
   if (existsSync(join(nodePeersDirectory, "node_modules", "http-proxy-3"))) return null;
   const result = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--ignore-scripts"], {

@@ -1,5 +1,5 @@
-// Owns the load generators' reading of HTTP/1.1 responses: where one ends (RFC 9112 section 6), and its status. Trusts
-// the server, keeps no content, and takes one response at a time.
+// Owns the load generators' reading of HTTP/1.1 responses: where one ends (RFC 9112 section 6), and
+// its status. Trusts the server, keeps no content, and takes one response at a time.
 
 const headEnd = Buffer.from("\r\n\r\n");
 const headBytesMax = 65_536;
@@ -61,7 +61,10 @@ export class ResponseReader {
   }
 }
 
-/** Counts chunked content (RFC 9112 section 7.1) a line or a run of bytes at a time; trailers are skipped. */
+/**
+ * Counts chunked content (RFC 9112 section 7.1) a line or a run of bytes at a time; trailers are
+ * skipped.
+ */
 class ChunkedReader {
   contentBytes = 0;
   #line = "";

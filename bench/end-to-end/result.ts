@@ -1,5 +1,5 @@
-// Owns the shape of a stored result and the verdicts on the goals. Everything here is computed from the raw samples that
-// the result keeps, so that a reader can compute it again.
+// Owns the shape of a stored result and the verdicts on the goals. Everything here is computed from
+// the raw samples that the result keeps, so that a reader can compute it again.
 
 import type { LatencySample } from "./latency.ts";
 import type { Machine } from "./machine.ts";
@@ -67,7 +67,10 @@ export function judgeGoals(samples: Samples): Goal[] {
   return goals;
 }
 
-/** Requests a second of `subject` over those of `baseline`, round by round; null when either is missing. */
+/**
+ * Requests a second of `subject` over those of `baseline`, round by round; null when either is
+ * missing.
+ */
 export function ratio(
   samples: readonly ThroughputSample[],
   scenario: string,

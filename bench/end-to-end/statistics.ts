@@ -10,7 +10,10 @@ export interface Summary {
   readonly count: number;
 }
 
-/** Linear interpolation between closest ranks; `fraction` in 0..1; the values need no order. NaN of nothing. */
+/**
+ * Linear interpolation between closest ranks; `fraction` in 0..1; the values need no order. NaN of
+ * nothing.
+ */
 export function quantile(values: readonly number[], fraction: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   const position = (sorted.length - 1) * fraction;
@@ -36,8 +39,9 @@ export function summarise(values: readonly number[]): Summary {
 }
 
 /**
- * The ratio of two measurements, taken within each round and summarised over the rounds, so that a machine that speeds
- * up or slows down between rounds cancels out. Rounds that only one of the two has are left out.
+ * The ratio of two measurements, taken within each round and summarised over the rounds, so that a
+ * machine that speeds up or slows down between rounds cancels out. Rounds that only one of the two
+ * has are left out.
  */
 export function pairedRatio(
   values: ReadonlyMap<number, number>,

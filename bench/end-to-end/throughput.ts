@@ -1,5 +1,6 @@
-// Owns the throughput section: closed-loop load on each gateway in turn, round after round, so that slow and fast spells
-// of the machine hit all of them. Each sample carries what proves it: failures, origin requests and processor use.
+// Owns the throughput section: closed-loop load on each gateway in turn, round after round, so that
+// slow and fast spells of the machine hit all of them. Each sample carries what proves it:
+// failures, origin requests and processor use.
 
 import type { BenchContext, Subject } from "./bench-context.ts";
 import { contentSizes, type SizeName } from "./origin-content.ts";

@@ -1,5 +1,5 @@
-// Owns running wrk, the closed-loop load generator for throughput, and reading its counters. It has wrk print exact
-// numbers rather than parsing its rounded report.
+// Owns running wrk, the closed-loop load generator for throughput, and reading its counters. It has
+// wrk print exact numbers rather than parsing its rounded report.
 
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

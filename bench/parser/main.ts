@@ -54,9 +54,9 @@ function print({ runtime, timings }: RuntimeResult): void {
       ({ group, subject }) => group === wasm.group && subject !== "wasm",
     );
     const ratios = others.map((other) => {
-      const ratio = other.medianNs / wasm.medianNs;
-      if (ratio < 1) losses.push(`${wasm.group}: ${other.subject} is faster`);
-      return `${other.subject} ${ratio.toFixed(1)}x`;
+      const { subject, ratioToWasm } = other;
+      if (ratioToWasm < 1) losses.push(`${wasm.group}: ${subject} is faster`);
+      return `${subject} ${ratioToWasm.toFixed(1)}x`;
     });
     const times = [wasm.minNs, wasm.bennyNs, wasm.mitataNs].map((time) => time.toFixed(0));
     process.stdout.write(

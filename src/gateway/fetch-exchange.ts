@@ -1,5 +1,5 @@
-// Owns an exchange whose response becomes a Response of the Fetch API, for createGateway().fetch and
-// for routes with middleware, and the exchange that a Request makes. Knows no sockets.
+// Owns an exchange whose response becomes a Response of the Fetch API, for createGateway().fetch
+// and for routes with middleware, and the exchange that a Request makes. Knows no sockets.
 
 import { Readable } from "node:stream";
 import { GatewayError } from "../http/errors.ts";

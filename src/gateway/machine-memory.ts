@@ -1,4 +1,5 @@
-// Owns how much memory this process may use: a container is often allowed less than the machine has.
+// Owns how much memory this process may use: a container is often allowed less than the machine
+// has.
 
 import { totalmem } from "node:os";
 

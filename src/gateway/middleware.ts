@@ -103,7 +103,8 @@ export class Passage {
     if (given.content === null || !given.content.taken)
       return { body, bodyLength, expectsContinue };
     if (!raw.bodyUsed) return { ...readable(raw), expectsContinue: false };
-    // Read through Hono, which keeps what it read; otherwise this throws, as it does for any second reader.
+    // Read through Hono, which keeps what it read; otherwise this throws, as it does for any second
+    // reader.
     const bytes = Buffer.from(await context.req.arrayBuffer());
     const again = bytes.length === 0 ? null : Readable.from([bytes], { objectMode: false });
     return { body: again, bodyLength: bytes.length, expectsContinue: false };
@@ -122,7 +123,10 @@ function readable(request: Request): { body: Readable | null; bodyLength: number
   return { body, bodyLength: body === null ? 0 : -1 };
 }
 
-/** The head with what middleware changed: field lines that it left alone keep their case, order and number. */
+/**
+ * The head with what middleware changed: field lines that it left alone keep their case, order and
+ * number.
+ */
 function forwardedHead(received: RequestHead, given: Request, changed: Request): RequestHead {
   const fields = changedFields(received.fields, changed.headers);
   if (changed === given) return fields === received.fields ? received : { ...received, fields };

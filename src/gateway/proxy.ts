@@ -152,7 +152,7 @@ class Delivery implements FillReader {
     };
   }
 
-  // ── FillReader ──────────────────────────────────────────────────────────────────────────────────────────────
+  // ── FillReader ─────────────────────────────────────────────────────────────────────────────────
 
   onAnswer(answer: Answer): void {
     this.#exchange.respond(this.#withOurs(answer.head), answer.length);

@@ -58,7 +58,9 @@ export interface Outcome {
   status: number;
   /** Content bytes sent to the client. */
   bytes: number;
-  /** Everything sent to the client, heads and framing included; known when the exchange has ended. */
+  /**
+   * Everything sent to the client, heads and framing included; known when the exchange has ended.
+   */
   sentBytes: number;
   /** The Cache-Status outcome in one word: hit, stale, miss, …; "" where no cache was asked. */
   cache: string;

@@ -103,8 +103,8 @@ class PipeOutput implements LogOutput {
         else socket.end(() => socket.destroy());
       });
     }
-    // Closing standard output would silence whoever embeds the gateway, unless nobody reads it: what
-    // is still pending would keep the process.
+    // Closing standard output would silence whoever embeds the gateway, unless nobody reads it:
+    // what is still pending would keep the process.
     if (this.#ownership === "shared" && socket.writableLength === 0) socket.unref();
     else socket.destroy();
   }

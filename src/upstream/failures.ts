@@ -60,7 +60,7 @@ export function exchangeFailure(
  * The error code of a system or library error, "UNKNOWN" where it has none; of several addresses
  * tried, the first one's.
  */
-export function errorCode(error: unknown): string {
+function errorCode(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return errorCode(error.errors[0]);
   if (typeof error === "object" && error !== null && "code" in error) {
     if (typeof error.code === "string") return error.code;

@@ -285,7 +285,8 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser {
     }
     this.#framing = framing;
     this.#remaining = framing === FRAMING_LENGTH ? length : 0;
-    // An origin server that wrongly sends content for HEAD would have it taken for the next response.
+    // An origin server that wrongly sends content for HEAD would have it taken for the next
+    // response.
     const isHead = this.#request.method === "HEAD";
     this.#keepAlive = (flags & FLAG_KEEP_ALIVE) !== 0 && framing !== FRAMING_CLOSE && !isHead;
     if (hasHint) this.#hintMs = keepAliveHintMs(head.fields);

@@ -36,7 +36,7 @@ export function errorResponse(
  * RFC 9209 section 2: who failed, how, and our reason code with its detail as a structured-field
  * string.
  */
-export function proxyStatus(error: GatewayError): string {
+function proxyStatus(error: GatewayError): string {
   const details = quoted(`${error.code}: ${error.detail}`);
   return `edgelane; error=${FAILURES[error.code].proxyError}; details=${details}`;
 }

@@ -74,7 +74,7 @@ function splitAbsolute(target: string): { authority: string; path: string } {
 }
 
 /** Lower case and without the scheme's default port (RFC 9110 section 4.2.3). */
-export function normaliseAuthority(authority: string, scheme: "http" | "https"): string {
+function normaliseAuthority(authority: string, scheme: "http" | "https"): string {
   const lower = authority.toLowerCase();
   const port = scheme === "https" ? ":443" : ":80";
   return lower.endsWith(port) ? lower.slice(0, -port.length) : lower;
@@ -126,7 +126,7 @@ export function renderInterimHead(head: ResponseHead): string {
   return `${statusLine(head.status, head.reason)}${renderFields(head.fields)}\r\n`;
 }
 
-export function statusLine(status: number, reason: string): string {
+function statusLine(status: number, reason: string): string {
   return `HTTP/1.1 ${status} ${reason === "" ? (STATUS_CODES[status] ?? "") : reason}\r\n`;
 }
 

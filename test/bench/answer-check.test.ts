@@ -1,5 +1,5 @@
-// Owns the proof that the benchmark refuses to time a gateway that does not do the work. The gateway is a fake that
-// serves what each row says; the origin is the benchmark's own.
+// Owns the proof that the benchmark refuses to time a gateway that does not do the work. The
+// gateway is a fake that serves what each row says; the origin is the benchmark's own.
 
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -1,5 +1,5 @@
-// Owns the proof that the open-loop load generator measures what it claims: its rate, its failures, and the delay that a
-// stall causes to requests that could not even be sent.
+// Owns the proof that the open-loop load generator measures what it claims: its rate, its failures,
+// and the delay that a stall causes to requests that could not even be sent.
 
 import { once } from "node:events";
 import net, { type AddressInfo } from "node:net";
@@ -13,7 +13,9 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server[Symbol.asyncDispose]()));
 });
 
-/** Calls `onRequest` for each request head; the generator never pipelines, so a head ends a chunk. */
+/**
+ * Calls `onRequest` for each request head; the generator never pipelines, so a head ends a chunk.
+ */
 async function listen(onRequest: (socket: net.Socket) => void): Promise<number> {
   const server = net.createServer((socket) => {
     socket.on("error", () => socket.destroy());
@@ -69,7 +71,8 @@ describe("fixed-rate load", () => {
     });
     const result = await runFixedRate(load(port));
     expect(result.answered).toBe(result.due);
-    // 40 % of the second is lost. A closed loop would have seen four slow answers, one a connection: under 1 %.
+    // 40 % of the second is lost. A closed loop would have seen four slow answers, one a
+    // connection: under 1 %.
     expect(result.latencyMs.max).toBeGreaterThan(stallMs * 0.9);
     expect(result.latencyMs.p90).toBeGreaterThan(stallMs * 0.5);
     expect(result.latencyMs.p50).toBeLessThan(stallMs * 0.5);

@@ -1,4 +1,5 @@
-// Owns the rows of the load generators' response reader: where a response ends (RFC 9112 section 6), however it is split.
+// Owns the rows of the load generators' response reader: where a response ends (RFC 9112 section
+// 6), however it is split.
 
 import { describe, expect, test } from "vitest";
 import { ResponseReader } from "../../bench/end-to-end/response-reader.ts";

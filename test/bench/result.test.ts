@@ -1,4 +1,5 @@
-// Owns the proof of the benchmark's arithmetic: quantiles, ratios within rounds, and verdicts on goals.
+// Owns the proof of the benchmark's arithmetic: quantiles, ratios within rounds, and verdicts on
+// goals.
 
 import { describe, expect, test } from "vitest";
 import { judgeGoals, type Samples } from "../../bench/end-to-end/result.ts";

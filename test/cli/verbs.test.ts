@@ -77,7 +77,7 @@ describe("a mistake is one line on stderr", () => {
   });
 
   for (const extension of ["mjs", "ts"]) {
-    it(`a config that is a program which does not parse, with its line (.${extension})`, async () => {
+    it(`a program that does not parse, with its line (.${extension})`, async () => {
       const text = "export default {\n  upstreams: ,\n};\n";
       await writeFile(join(directory, `edgelane.${extension}`), text);
       const { code, stderr } = await edgelane(["check"], { directory });

@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => origin.close());
 
 describe("the demo origin", () => {
-  it("lists every page with a command to try it, and escapes the Host that it was sent", async () => {
+  it("lists every page with a command to try it, and escapes the Host it was sent", async () => {
     const sent = request(`${origin.url}/`, { headers: { host: "a<b>'\"&" } }).end();
     const [response] = (await once(sent, "response")) as [IncomingMessage];
     response.setEncoding("utf8");

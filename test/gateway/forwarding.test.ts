@@ -317,7 +317,7 @@ describe("who the client is (RFC 7239)", () => {
     expect(head).not.toContain("_");
   });
 
-  test("fields that end in an underscore variant of framing and credentials are dropped", async () => {
+  test("underscore variants of framing and credentials are dropped", async () => {
     await serve();
     const head = await received(
       "Content_Length: 5",
@@ -473,7 +473,7 @@ describe("the answer's own fields", () => {
   });
 });
 
-test("an origin that answers HTTP/1.0 and delimits by close is chunked for the client", async () => {
+test("an HTTP/1.0 origin that delimits by close is chunked for the client", async () => {
   const port = await serve({
     script: async (connection) => {
       await connection.readHead();

@@ -243,7 +243,7 @@ describe("one of several who wait for the same response", () => {
     expect(origin.heads).toHaveLength(1);
   });
 
-  test("may be the last to leave: then the origin request is aborted, and nothing is stored", async () => {
+  test("may be the last to leave: the origin request is aborted, nothing is stored", async () => {
     const { promise: go } = Promise.withResolvers<void>();
     const { port, origin, gateway } = await serve(shared(go));
     const clients = [await RawClient.connect(port), await RawClient.connect(port)];

@@ -1,5 +1,5 @@
-// Which route a request takes, and what the gateway answers itself: hosts, methods, paths, the most specific first
-// (RFC 9110 sections 7.1 and 9, RFC 3986 section 6.2.2), over real sockets.
+// Which route a request takes, and what the gateway answers itself: hosts, methods, paths, the most
+// specific first (RFC 9110 sections 7.1 and 9, RFC 3986 section 6.2.2), over real sockets.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startGateway, type TestGateway } from "../support/gateway.ts";

@@ -24,7 +24,7 @@ describe("FIELD_NAMES", () => {
 
   test.each(ids)("%s has its own name", (name, id) => {
     const expected = name.slice("FIELD_".length).toLowerCase().replaceAll("_", "-");
-    expect(FIELD_NAMES[Number(id)]).toBe(expected);
+    expect(FIELD_NAMES[id]).toBe(expected);
     expect(fieldId(expected)).toBe(id);
   });
 

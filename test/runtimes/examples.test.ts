@@ -87,7 +87,7 @@ test.each(SERVERS)(
   DEADLINE_MS,
 );
 
-test("the log analyser counts requests and content, and stops where framing is not to be trusted", async () => {
+test("the log analyser counts, and stops where framing is not to be trusted", async () => {
   const directory = mkdtempSync(join(tmpdir(), "edgelane-"));
   const file = join(directory, "requests.raw");
   const chunked = "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";

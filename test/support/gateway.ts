@@ -1,11 +1,12 @@
-// Starts a whole gateway in the test's process, on free ports, and at its end makes sure that nothing of it is left:
-// exchanges, connections and slabs by its own metrics, sockets and timers by what Node keeps alive.
+// Starts a whole gateway in the test's process, on free ports, and at its end makes sure that
+// nothing of it is left: exchanges, connections and slabs by its own metrics, sockets and timers by
+// what Node keeps alive.
 //
 //   const gateway = await startGateway({ upstreams: { app: origin.url } });
-//   gateway.port                                   of the public listener
+//   gateway.port                 of the public listener
 //   await gateway.metric("gateway_failures_total", { reason: "headers_timeout" })
-//   await gateway.log(3)                           the first three lines of the access log, once they are written
-//   await gateway.close()                          with every client and origin connection of the test gone
+//   await gateway.log(3)         the first three lines of the access log, once they are written
+//   await gateway.close()        with every client and origin connection of the test gone
 //
 // `shiftedClock` moves the wall clock of all gateways of this process.
 
@@ -145,7 +146,10 @@ export class TestGateway {
     if (this.adminPort !== 0) this.#buffersAtStart = await this.metric("gateway_buffers_in_use");
   }
 
-  /** Closes, and fails the test for what is left over. Connections of the test have to be closed before. */
+  /**
+   * Closes, and fails the test for what is left over. Connections of the test have to be closed
+   * before.
+   */
   async close(): Promise<void> {
     const { before, directory, adminPort } = this.#started;
     try {

@@ -1,8 +1,11 @@
-// Scripts for the test origin that several suites need: one that tells what it received, one that answers by path.
+// Scripts for the test origin that several suites need: one that tells what it received, one that
+// answers by path.
 
 import type { OriginConnection, OriginScript } from "./origin.ts";
 
-/** Answers every request with its own head and content, as received. Never stored: it has no-store. */
+/**
+ * Answers every request with its own head and content, as received. Never stored: it has no-store.
+ */
 export async function echo(connection: OriginConnection): Promise<void> {
   for (;;) {
     const head = await connection.readHead();
@@ -15,7 +18,7 @@ export async function echo(connection: OriginConnection): Promise<void> {
 export type PathAnswer =
   | string
   | Uint8Array
-  | ((connection: OriginConnection, head: string) => Promise<unknown> | unknown);
+  | ((connection: OriginConnection, head: string) => unknown);
 
 /** Answers each request by its path without the query; 404 for any other. */
 export function byPath(answers: Readonly<Record<string, PathAnswer>>): OriginScript {

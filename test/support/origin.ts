@@ -25,7 +25,7 @@ import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { within } from "./within.ts";
 
 /** The peer closed or reset the connection while a script waited for bytes. */
-export class ConnectionEnded extends Error {}
+class ConnectionEnded extends Error {}
 
 export type OriginScript = (connection: OriginConnection) => Promise<void> | void;
 

@@ -3,9 +3,9 @@
 //
 //   const client = await RawClient.connect(port);
 //   client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
-//   const response = await client.response();          // .status .field("age") .fields("set-cookie") .content .text
-//   await client.ended                                  // "end" (FIN) or "reset", once the gateway is done
-//   client.close()                                      // FIN;  client.reset() sends RST;  client.destroy()
+//   const response = await client.response();  // .status .field("age") .content .text …
+//   await client.ended                         // "end" (FIN) or "reset", once it is done
+//   client.close()                             // FIN; client.reset() sends RST
 //
 // `pause` stops reading from the socket, so that the kernel's buffers fill; `get`, `ask` are one
 // request each on a connection of their own.

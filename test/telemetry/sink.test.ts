@@ -35,7 +35,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 describe("a pipe that nobody reads", () => {
-  test("takes its bound of lines; the rest is dropped and counted, and the loop goes on", async () => {
+  test("takes its bound of lines; the rest is dropped and counted, the loop goes on", async () => {
     const path = join(directory, "fifo");
     execFileSync("mkfifo", [path]);
     const sink = new Sink({ destination: path, pendingBytesMax: 1024 * 1024 });

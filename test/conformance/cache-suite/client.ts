@@ -1,5 +1,6 @@
-// Owns one run of the suite's own client in a process of its own, because the suite changes its tests while they run.
-// node client.ts SUITE_DIRECTORY BASE_URL [TEST_ID...] prints one line: "results " and the raw results as JSON.
+// Owns one run of the suite's own client in a process of its own, because the suite changes its
+// tests while they run. node client.ts SUITE_DIRECTORY BASE_URL [TEST_ID...] prints one line:
+// "results " and the raw results as JSON.
 
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -11,7 +12,9 @@ interface Group {
   readonly tests: readonly SuiteTest[];
 }
 
-/** The repository's runner finds `fetch` itself; the npm package's wants it as the second argument. */
+/**
+ * The repository's runner finds `fetch` itself; the npm package's wants it as the second argument.
+ */
 interface Runner {
   runTests(groups: readonly Group[], ...rest: unknown[]): Promise<void>;
   getResults(): RawResults;
@@ -26,7 +29,8 @@ const wanted = index.default.map((group) => ({
   tests: group.tests.filter((test) => ids.length === 0 || ids.includes(test.id)),
 }));
 const inPackage = engine === directory;
-// With few tests at a time, the pauses that count whole seconds are not stretched by a busy machine.
+// With few tests at a time, the pauses that count whole seconds are not stretched by a busy
+// machine.
 const testsAtATime = 25;
 await runner.runTests(wanted, ...(inPackage ? [packageFetch()] : []), false, base, testsAtATime);
 process.stdout.write(`\nresults ${JSON.stringify(runner.getResults())}\n`, () => process.exit(0));

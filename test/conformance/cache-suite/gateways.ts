@@ -1,5 +1,5 @@
-// Owns the gateways that the suite runs against: ours, and two others whose published scores show that the harness tells
-// the truth.
+// Owns the gateways that the suite runs against: ours, and two others whose published scores show
+// that the harness tells the truth.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -73,7 +73,8 @@ http {
 function launchVarnish(context: GatewayContext): GatewayCommand {
   const listen = ["-F", "-a", `127.0.0.1:${context.port}`, "-b", `127.0.0.1:${context.originPort}`];
   const storage = ["-n", join(context.directory, "work"), "-s", "malloc,64m", "-j", "none"];
-  // As in the container of the suite: without heuristic freshness and grace, which most tests would trip over.
+  // As in the container of the suite: without heuristic freshness and grace, which most tests would
+  // trip over.
   const parameters = ["-p", "default_ttl=0", "-p", "default_grace=0", "-p", "default_keep=3600"];
   return {
     file: findProgram("varnishd") ?? "varnishd",

@@ -1,5 +1,6 @@
-// Owns `npm run conformance:cache`: runs the HTTP cache test suite through a gateway, prints required and optimal scores,
-// and compares our own with the list of expected failures, which may only shrink.
+// Owns `npm run conformance:cache`: runs the HTTP cache test suite through a gateway, prints
+// required and optimal scores, and compares our own with the list of expected failures, which may
+// only shrink.
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";

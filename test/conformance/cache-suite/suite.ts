@@ -1,5 +1,5 @@
-// Owns finding the cache-tests suite, in the layout of the npm package or of the repository today, and running its
-// origin and its client, each in a process of its own.
+// Owns finding the cache-tests suite, in the layout of the npm package or of the repository today,
+// and running its origin and its client, each in a process of its own.
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";

@@ -1,4 +1,5 @@
-// Owns the rows of how the cache suite's raw results are judged and held against the expected failures.
+// Owns the rows of how the cache suite's raw results are judged and held against the expected
+// failures.
 
 import { expect, test } from "vitest";
 import { judge, type RawResults, type SuiteTest } from "./verdicts.ts";

@@ -1,4 +1,5 @@
-// Owns what the suite's raw results mean, by the suite's own rules, and how they compare with the expected failures. Pure.
+// Owns what the suite's raw results mean, by the suite's own rules, and how they compare with the
+// expected failures. Pure.
 
 /** A test as far as judging it needs. */
 export interface SuiteTest {
