@@ -5,6 +5,7 @@ import { path, run } from "./bootstrap-process.mjs";
 
 const CHECKS = [
   { name: "types (tsc)", script: "typescript/bin/tsc", args: ["-p", "."] },
+  { name: "types of the dashboard", script: "typescript/bin/tsc", args: ["-p", "dashboard"] },
   {
     name: "lint (oxlint)",
     script: "oxlint/bin/oxlint",

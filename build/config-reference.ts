@@ -2,13 +2,14 @@
 // yet, and the limits that are compiled into the Wasm. `npm run docs` runs it; a test fails while
 // the file is out of date.
 
-import { readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { readFileSync } from "node:fs";
 import { CONFIG_KEYS } from "../src/gateway/config-keys.ts";
 import type { ConfigKey } from "../src/gateway/config-keys.ts";
 import { UNAVAILABLE } from "../src/gateway/config-unavailable.ts";
 
 const ROOT = new URL("../", import.meta.url);
+
+export const CONFIG_REFERENCE = new URL("docs/config.md", ROOT);
 
 interface WasmLimits {
   readonly headBytesMax: number;
@@ -87,10 +88,4 @@ function line(row: ConfigKey): string {
 
 function capital(text: string): string {
   return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
-}
-
-if (import.meta.main) {
-  const file = new URL("docs/config.md", ROOT);
-  writeFileSync(file, configReference());
-  process.stdout.write(`wrote ${fileURLToPath(file)}\n`);
 }

@@ -1,8 +1,6 @@
 // Owns docs/metrics.md: the reference of metrics, generated from their table. Run with `node
 // build/metrics-reference.ts`; a test fails while the file is not what this writes.
 
-import { writeFileSync } from "node:fs";
-import { pathToFileURL } from "node:url";
 import { FAILURES } from "../src/http/errors.ts";
 import { DURATION_BOUNDS_SECONDS, STATUS_LABELS } from "../src/telemetry/latency-table.ts";
 import { LATENCY_METRICS, METRICS } from "../src/telemetry/metric-table.ts";
@@ -58,7 +56,3 @@ start and over the last 30 to 60 seconds, in milliseconds. They come from log-li
 their own, not from the histogram above: 32 buckets for each power of two, so a percentile is at
 most 1.6 % off from 8 us to 537 s, and at most 0.13 us below 8 us.
 `;
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  writeFileSync(METRICS_REFERENCE, metricsReference());
-}

@@ -4,11 +4,20 @@
 
 import {
   CHUNKED_TRAILER_BYTES,
+  FIELD_KEEP_ALIVE,
+  FLAG_KEEP_ALIVE,
+  FRAMING_CLOSE,
+  FRAMING_LENGTH,
   METHOD_CONNECT,
   METHOD_GET,
   METHOD_HEAD,
   METHOD_OTHER,
+  RECORD_CONTENT_LENGTH_HIGH,
+  RECORD_CONTENT_LENGTH_LOW,
+  RECORD_FLAGS,
+  RECORD_FRAMING,
   RECORD_HEAD_LENGTH,
+  RECORD_PRESENT_LOW,
   RECORD_REASON_LENGTH,
   RECORD_REASON_START,
   RECORD_STATUS_CODE,
@@ -16,6 +25,7 @@ import {
 import type { Core } from "../core/core.ts";
 import { decodeFields } from "../http/decoded-fields.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
+import { keepAliveHintMs } from "./wire-response.ts";
 
 /** One read takes this much: what libuv asks for too. */
 const READ_BYTES_MAX = 65_536;
@@ -29,6 +39,16 @@ export class OriginIo {
   /** Record and input for heads that arrive whole and for chunked content on its way through. */
   readonly record: number;
   readonly input: number;
+
+  // What the head that was decoded last says of its content and its connection.
+  /** FRAMING_* (RFC 9112 section 6.3). */
+  framing = 0;
+  /** Content-Length; 0 where the framing is another. */
+  contentLength = 0;
+  /** The connection persists after this response (RFC 9112 section 9.3). */
+  keepAlive = false;
+  /** How long the origin server keeps it, less a margin; Infinity where it does not say. */
+  keepAliveHintMs = Number.POSITIVE_INFINITY;
 
   constructor(core: Core) {
     this.core = core;
@@ -44,13 +64,28 @@ export class OriginIo {
     const base = record >>> 2;
     const length = words[base + RECORD_HEAD_LENGTH] ?? 0;
     const text = this.memory.toString("latin1", input, input + length);
+    const fields = decodeFields(words, base, text);
+    this.#noteFraming(base, fields);
     const reasonStart = words[base + RECORD_REASON_START] ?? 0;
     const reasonLength = words[base + RECORD_REASON_LENGTH] ?? 0;
     return {
       status: words[base + RECORD_STATUS_CODE] ?? 0,
       reason: text.slice(reasonStart, reasonStart + reasonLength),
-      fields: decodeFields(words, base, text),
+      fields,
     };
+  }
+
+  #noteFraming(base: number, fields: FieldLines): void {
+    const { words } = this.core;
+    const framing = words[base + RECORD_FRAMING] ?? 0;
+    const high = words[base + RECORD_CONTENT_LENGTH_HIGH] ?? 0;
+    const low = words[base + RECORD_CONTENT_LENGTH_LOW] ?? 0;
+    const isKept = ((words[base + RECORD_FLAGS] ?? 0) & FLAG_KEEP_ALIVE) !== 0;
+    const hasHint = ((words[base + RECORD_PRESENT_LOW] ?? 0) & (1 << FIELD_KEEP_ALIVE)) !== 0;
+    this.framing = framing;
+    this.contentLength = framing === FRAMING_LENGTH ? high * 0x1_0000_0000 + low : 0;
+    this.keepAlive = isKept && framing !== FRAMING_CLOSE;
+    this.keepAliveHintMs = hasHint ? keepAliveHintMs(fields) : Number.POSITIVE_INFINITY;
   }
 
   /** The trailer section behind chunked content that the decoder at `state` has finished. */

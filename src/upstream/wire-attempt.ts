@@ -5,17 +5,9 @@
 import type { Socket } from "node:net";
 import {
   CHUNKED_CONSUMED,
-  FIELD_KEEP_ALIVE,
-  FLAG_KEEP_ALIVE,
   FRAMING_CHUNKED,
   FRAMING_CLOSE,
-  FRAMING_LENGTH,
-  RECORD_CONTENT_LENGTH_HIGH,
-  RECORD_CONTENT_LENGTH_LOW,
-  RECORD_FLAGS,
-  RECORD_FRAMING,
   RECORD_HEAD_LENGTH,
-  RECORD_PRESENT_LOW,
   STATUS_COMPLETE,
   STATUS_ERROR,
 } from "../../assembly/layout.ts";
@@ -37,7 +29,7 @@ import type { ConnectionUser, WireConnection } from "./wire-connection.ts";
 import { ContentSender } from "./wire-content.ts";
 import type { WirePool } from "./wire-pool.ts";
 import { renderRequestHead } from "./wire-request.ts";
-import { copyOf, gather, keepAliveHintMs } from "./wire-response.ts";
+import { copyOf, gather } from "./wire-response.ts";
 
 /** Where an attempt gets its connection. */
 export interface WireHost extends AttemptHost {
@@ -249,7 +241,7 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser {
     if (status !== STATUS_COMPLETE) return this.#keepPartialHead(chunk, offset, taken, length);
     const headLength = core.words[(record >>> 2) + RECORD_HEAD_LENGTH] ?? 0;
     const next = offset + headLength - before;
-    this.#acceptHead(this.#host.io.decodeHead(record, input), record, next === length);
+    this.#acceptHead(this.#host.io.decodeHead(record, input), next === length);
     return next;
   }
 
@@ -270,26 +262,20 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser {
     return offset + taken;
   }
 
-  #acceptHead(head: ResponseHead, record: number, isLast: boolean): void {
-    const { words } = this.#host.io.core;
-    const base = record >>> 2;
-    const flags = words[base + RECORD_FLAGS] ?? 0;
-    const framing = words[base + RECORD_FRAMING] ?? 0;
-    const high = words[base + RECORD_CONTENT_LENGTH_HIGH] ?? 0;
-    const length = high * 0x1_0000_0000 + (words[base + RECORD_CONTENT_LENGTH_LOW] ?? 0);
-    const hasHint = ((words[base + RECORD_PRESENT_LOW] ?? 0) & (1 << FIELD_KEEP_ALIVE)) !== 0;
+  #acceptHead(head: ResponseHead, isLast: boolean): void {
+    const { io } = this.#host;
+    const { framing } = io;
     this.#releaseSlab();
     if (head.status < 200) {
       this.#acceptInterim(head);
       return;
     }
     this.#framing = framing;
-    this.#remaining = framing === FRAMING_LENGTH ? length : 0;
+    this.#remaining = io.contentLength;
     // An origin server that wrongly sends content for HEAD would have it taken for the next
     // response.
-    const isHead = this.#request.method === "HEAD";
-    this.#keepAlive = (flags & FLAG_KEEP_ALIVE) !== 0 && framing !== FRAMING_CLOSE && !isHead;
-    if (hasHint) this.#hintMs = keepAliveHintMs(head.fields);
+    this.#keepAlive = io.keepAlive && this.#request.method !== "HEAD";
+    this.#hintMs = io.keepAliveHintMs;
     if (framing === FRAMING_CHUNKED) {
       this.#chunked = this.#host.io.core.acquireChunked();
       if (this.#chunked === 0) {

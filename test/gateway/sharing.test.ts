@@ -48,7 +48,7 @@ function gate(): { opened: Promise<void>; open: () => void } {
 
 const FRESH = "Cache-Control: max-age=60";
 
-test("1,000 identical misses are one origin request, and all see its first half early", async () => {
+test("1,000 identical misses are one origin request, all see its start early", async () => {
   const halves = [pattern(20_000, 1), pattern(20_000, 2)] as const;
   const half = gate();
   const first = gate();
