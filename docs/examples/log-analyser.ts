@@ -21,7 +21,8 @@ for await (const piece of createReadStream(file, { highWaterMark: 4096 })) {
   while (rest.length > 0 && refused === "") rest = take(rest);
   if (refused !== "") break;
 }
-for (const [name, count] of [...counts].sort()) console.log(`${name}: ${count}`);
+for (const [name, count] of [...counts].sort(([a], [b]) => (a < b ? -1 : 1)))
+  console.log(`${name}: ${count}`);
 console.log(`content bytes: ${contentBytes}`);
 if (refused !== "") console.log(`refused: ${refused}`);
 

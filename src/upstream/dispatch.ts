@@ -15,7 +15,8 @@ import type { Timed } from "./deadlines.ts";
 import { PooledAttempt } from "./pooled-attempt.ts";
 import type { Target } from "./target.ts";
 import type { Waiter, WaitQueue } from "./wait-queue.ts";
-import { needsWire, WireAttempt } from "./wire-attempt.ts";
+import { WireAttempt } from "./wire-attempt.ts";
+import { needsWire } from "./wire-request.ts";
 
 /** What may be tried again: a failed connect, a reset, an answer with this status. */
 export type RetryReason = "connect" | "reset" | number;

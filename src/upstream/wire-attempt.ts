@@ -26,7 +26,7 @@ import {
   WatchedAttempt,
 } from "./watched-attempt.ts";
 import type { ConnectionUser, WireConnection } from "./wire-connection.ts";
-import { ContentSender } from "./wire-content.ts";
+import { type ContentEvents, ContentSender } from "./wire-content.ts";
 import type { WirePool } from "./wire-pool.ts";
 import { renderRequestHead } from "./wire-request.ts";
 import { copyOf, gather } from "./wire-response.ts";
@@ -42,12 +42,7 @@ export interface WireHost extends AttemptHost {
 
 const NO_FIELDS: FieldLines = [];
 
-/** undici neither sends Expect: 100-continue nor the asterisk form. */
-export function needsWire(request: OriginRequest): boolean {
-  return request.expectsContinue || request.path === "*";
-}
-
-export class WireAttempt extends WatchedAttempt implements ConnectionUser {
+export class WireAttempt extends WatchedAttempt implements ConnectionUser, ContentEvents {
   readonly #request: OriginRequest;
   readonly #host: WireHost;
   readonly #mayReuse: boolean;
@@ -125,7 +120,7 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser {
   }
 
   protected sendUnasked(): void {
-    this.#sendContent();
+    this.#sender?.start();
   }
 
   // ── request ────────────────────────────────────────────────────────────────────────────────────
@@ -148,11 +143,8 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser {
       connection.socket.write(this.#head, "latin1");
       return;
     }
-    this.#sender = new ContentSender(content, connection.socket, this.#request.bodyLength, {
-      progress: () => this.#contentMoved(),
-      finished: () => this.#contentSent(),
-      brokenOff: () => this.#contentBroken(),
-    });
+    const { bodyLength } = this.#request;
+    this.#sender = new ContentSender(content, connection.socket, bodyLength, this);
     connection.socket.write(this.#head, "latin1");
     if (this.#request.expectsContinue) {
       this.phase = EXPECTING;
@@ -162,23 +154,19 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser {
     }
   }
 
-  #sendContent(): void {
-    this.#sender?.start();
-  }
-
-  #contentMoved(): void {
+  contentMoved(): void {
     // Only now: a client that goes on waiting leaves the origin in the phase where it owes an
     // answer.
     if (this.phase === EXPECTING) this.phase = SENDING;
     this.lastMs = this.#host.nowMs;
   }
 
-  #contentSent(): void {
+  contentSent(): void {
     this.lastMs = this.#host.nowMs;
     if (this.phase < WAITING) this.phase = WAITING;
   }
 
-  #contentBroken(): void {
+  contentBroken(): void {
     this.#fail(new GatewayError("client_closed", "content broken off"));
   }
 
@@ -292,10 +280,10 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser {
   #acceptInterim(head: ResponseHead): void {
     if (head.status === 101) {
       this.#refuse("unasked 101");
-      return;
+    } else {
+      this.listener.interim(head);
+      if (head.status === 100 && !this.silent) this.#sender?.start();
     }
-    this.listener.interim(head);
-    if (head.status === 100 && !this.silent) this.#sendContent();
   }
 
   #receiveContent(chunk: Buffer, offset: number, length: number): number {

@@ -6,11 +6,11 @@ import type { Readable } from "node:stream";
 
 export interface ContentEvents {
   /** Some content was written, or the origin server has taken some. */
-  progress(): void;
+  contentMoved(): void;
   /** All of it was written. */
-  finished(): void;
+  contentSent(): void;
   /** It ended before its end, or is not as long as it was said to be. */
-  brokenOff(): void;
+  contentBroken(): void;
 }
 
 export class ContentSender {
@@ -60,10 +60,10 @@ export class ContentSender {
     if (this.#stopped || chunk.length === 0) return;
     this.#sentBytes += chunk.length;
     if (this.#length >= 0 && this.#sentBytes > this.#length) {
-      this.#events.brokenOff();
+      this.#events.contentBroken();
       return;
     }
-    this.#events.progress();
+    this.#events.contentMoved();
     if (!this.#write(chunk)) this.#content.pause();
   };
 
@@ -81,16 +81,16 @@ export class ContentSender {
   readonly #onEnd = (): void => {
     if (this.#stopped) return;
     if (this.#length >= 0 && this.#sentBytes !== this.#length) {
-      this.#events.brokenOff();
+      this.#events.contentBroken();
       return;
     }
     // RFC 9112 section 7.1: the last chunk, without trailers.
     if (this.#length < 0) this.#socket.write("0\r\n\r\n", "latin1");
     this.done = true;
-    this.#events.finished();
+    this.#events.contentSent();
   };
 
   readonly #onClose = (): void => {
-    if (!this.#stopped && !this.done && !this.#content.readableEnded) this.#events.brokenOff();
+    if (!this.#stopped && !this.done && !this.#content.readableEnded) this.#events.contentBroken();
   };
 }

@@ -4,6 +4,11 @@
 import { GatewayError } from "../http/errors.ts";
 import type { OriginRequest } from "./attempt.ts";
 
+/** undici neither sends Expect: 100-continue nor the asterisk form. */
+export function needsWire(request: OriginRequest): boolean {
+  return request.expectsContinue || request.path === "*";
+}
+
 /**
  * Hot. The head, latin1. `host` is what the target is called, for requests whose fields name no
  * other. Throws a GatewayError where a line would not stay one line.
