@@ -37,7 +37,7 @@ export class ChildProcesses {
   start(command: Command): RunningProcess {
     const child = new RunningProcess(command);
     this.#running.add(child);
-    child.exited.finally(() => this.#running.delete(child));
+    void child.exited.finally(() => this.#running.delete(child));
     return child;
   }
 

@@ -227,5 +227,5 @@ export function headOfRequest(request: Request): RequestHead {
 /** The content of a Request as a Node stream; null without one. */
 export function contentOfRequest(request: Request): Readable | null {
   if (request.body === null) return null;
-  return Readable.fromWeb(request.body as Parameters<typeof Readable.fromWeb>[0]);
+  return Readable.fromWeb(request.body);
 }

@@ -16,7 +16,7 @@ import { within } from "./within.ts";
 const DEADLINE_MS = 10_000;
 
 /** The connection ended before what was waited for had arrived. */
-export class BrokenResponse extends Error {}
+class BrokenResponse extends Error {}
 
 export interface RawResponse {
   readonly status: number;
