@@ -77,10 +77,7 @@ test("shares the cache with the sockets", async () => {
 
 test.each<[string, () => RequestInit]>([
   ["text", () => ({ method: "POST", body: "hello" })],
-  [
-    "a stream",
-    () => ({ method: "PUT", body: streamOf("he", "llo"), duplex: "half" }),
-  ],
+  ["a stream", () => ({ method: "PUT", body: streamOf("he", "llo"), duplex: "half" })],
   [
     "a length that is wrong",
     () => ({ method: "POST", body: "hello", headers: { "content-length": "3" } }),
