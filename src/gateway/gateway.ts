@@ -256,15 +256,15 @@ class GatewayProcess implements Gateway {
     return removed;
   }
 
-  fetch(request: Request): Promise<Response> {
-    return serveFetch(request, {
+  /** Bound, so that it can be handed to Bun.serve and Deno.serve as it is. */
+  readonly fetch = (request: Request): Promise<Response> =>
+    serveFetch(request, {
       app: this.#app,
       accounts: this.#accounts,
       clock: this.#clock,
       id: this.#handler.newId(),
       date: () => this.#date.text(),
     });
-  }
 
   close({ graceMs = this.#config.shutdownGraceMs } = {}): Promise<void> {
     this.#closing ??= this.#shutDown(graceMs);
