@@ -1,44 +1,21 @@
-// Routes with middleware (`use`): what it may change of request and response, what it may answer
-// itself, what happens when it fails, and that content streams through it with backpressure.
+// Routes with middleware (`use`): what it may change of a request and of its response, and that
+// content which nobody changes arrives as it was sent.
 
-import { once } from "node:events";
-import { basicAuth } from "hono/basic-auth";
 import { bodyLimit } from "hono/body-limit";
-import { HTTPException } from "hono/http-exception";
 import type { MiddlewareHandler } from "hono";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { startGateway, type TestGateway } from "../support/gateway.ts";
-import { startOrigin, type OriginScript, type TestOrigin } from "../support/origin.ts";
-import { answer, byPath, echo, pattern } from "../support/origin-scripts.ts";
+import { describe, expect, test } from "vitest";
+import { gatewayPair } from "../support/gateway-pair.ts";
+import type { OriginScript } from "../support/origin.ts";
+import { answer, byPath, echo } from "../support/origin-scripts.ts";
 import { ask, get, RawClient, requestText } from "../support/raw-client.ts";
 import { within } from "../support/within.ts";
 
-let origin: TestOrigin | undefined;
-let gateway: TestGateway | undefined;
+const pair = gatewayPair();
 
 /** A gateway whose one route runs `use` in front of an origin with this script. */
-async function serve(use: MiddlewareHandler[], script: OriginScript = echo): Promise<number> {
-  origin = await startOrigin(script);
-  gateway = await startGateway({
-    upstreams: { app: origin.url },
-    routes: [{ match: "/*", name: "main", to: "app", use }],
-  });
-  return gateway.port;
+function serve(use: MiddlewareHandler[], script: OriginScript = echo): Promise<number> {
+  return pair.serve(script, { routes: [{ match: "/*", name: "main", to: "app", use }] });
 }
-
-function started(): { origin: TestOrigin; gateway: TestGateway } {
-  if (origin === undefined || gateway === undefined) throw new Error("nothing was started");
-  return { origin, gateway };
-}
-
-beforeEach(() => {
-  origin = undefined;
-  gateway = undefined;
-});
-afterEach(async () => {
-  await origin?.close();
-  await gateway?.close();
-});
 
 const nothing: MiddlewareHandler = async (_context, next) => next();
 const POST_FIELDS = ["Content-Length: 5", "Content-Type: text/plain"];
@@ -140,7 +117,7 @@ describe("the request", () => {
     ]);
     const response = await ask(port, `${requestText("POST", "/", POST_FIELDS)}hello`);
     expect(response.status).toBe(500);
-    expect(started().origin.heads).toEqual([]);
+    expect(pair.origin.heads).toEqual([]);
   });
 
   test("content of a GET goes on, though a Request cannot have it", async () => {
@@ -251,7 +228,7 @@ describe("the response", () => {
       }),
     );
     expect((await get(port, "/")).text).toBe("short");
-    await started().origin.idle();
+    await pair.origin.idle();
   });
 
   test.each([204, 304])("without content stays without: %i", async (status) => {
@@ -302,7 +279,7 @@ describe("the response", () => {
       byPath({ "/a": answer("stored", "Cache-Control: max-age=60") }),
     );
     for (let turn = 0; turn < 3; turn++) expect((await get(port, "/a")).text).toBe("read");
-    expect(started().origin.heads).toHaveLength(1);
+    expect(pair.origin.heads).toHaveLength(1);
     expect(seen).toEqual(["stored", "stored", "stored"]);
   });
 
@@ -313,7 +290,7 @@ describe("the response", () => {
     );
     await get(port, "/a");
     await get(port, "/a");
-    const { gateway, origin } = started();
+    const { gateway, origin } = pair;
     const lines = await gateway.log(2);
     const { host } = origin;
     const line = { endpoint: "main", status: 200, bytes: 5, method: "GET" };
@@ -322,218 +299,5 @@ describe("the response", () => {
       { ...line, cache: "hit" },
     ]);
     expect(await gateway.metric("gateway_requests_total", { endpoint: "main" })).toBe(2);
-  });
-});
-
-describe("middleware that answers itself", () => {
-  test("costs the origin nothing", async () => {
-    const port = await serve([async (context) => context.json({ ok: true }, 203)]);
-    const response = await get(port, "/");
-    expect([response.status, response.text]).toEqual([203, '{"ok":true}']);
-    expect(response.field("x-request-id")).toMatch(/^[0-9a-f]{24}$/);
-    expect(response.field("date")).toMatch(/ GMT$/);
-    const { gateway, origin } = started();
-    expect(origin.accepted).toBe(0);
-    expect(await gateway.log(1)).toMatchObject([{ endpoint: "main", status: 203, bytes: 11 }]);
-  });
-
-  test("leaves the connection usable behind content that it did not read", async () => {
-    const port = await serve([async (context) => context.text("no", 403)]);
-    const client = await RawClient.connect(port);
-    for (let turn = 0; turn < 3; turn++) {
-      void client.send(`${requestText("POST", "/", POST_FIELDS)}hello`);
-      expect((await client.response()).status).toBe(403);
-    }
-    await client.close();
-  });
-
-  test("streams with the backpressure of the client", async () => {
-    let made = 0;
-    const { promise: cancelled, resolve } = Promise.withResolvers<void>();
-    const port = await serve([
-      async () =>
-        new Response(
-          new ReadableStream({
-            pull: (controller) => {
-              made += 65_536;
-              controller.enqueue(new Uint8Array(65_536));
-            },
-            cancel: () => resolve(),
-          }),
-        ),
-    ]);
-    const client = await RawClient.connect(port);
-    client.pause();
-    void client.send(requestText("GET", "/"));
-    const { gateway } = started();
-    await gateway.metricIs("gateway_connections", { state: "active" }, 1);
-    let before = -1;
-    // Full buffers of both kernels, then nothing more.
-    while (made !== before) {
-      before = made;
-      for (let turn = 0; turn < 20; turn++) await gateway.metrics();
-    }
-    expect(made).toBeLessThan(16_000_000);
-    client.reset();
-    await within(cancelled, 1000, "the stream to be cancelled");
-  });
-});
-
-describe("middleware that fails", () => {
-  const thrown = new Error("secret detail");
-  test.each<[string, MiddlewareHandler]>([
-    ["before", async () => Promise.reject(thrown)],
-    [
-      "synchronously",
-      () => {
-        throw thrown;
-      },
-    ],
-    [
-      "behind the response",
-      async (_context, next) => void (await next(), await Promise.reject(thrown)),
-    ],
-    ["by doing nothing", async () => {}],
-    ["by calling next twice", async (_context, next) => void (await next(), await next())],
-  ])("%s is a 500 that tells no details", async (_name, middleware) => {
-    const port = await serve([middleware]);
-    const response = await get(port, "/");
-    expect(response.status).toBe(500);
-    expect(response.field("proxy-status")).toMatch(
-      /^edgelane; error=proxy_internal_error; details="internal_error: /,
-    );
-    expect(response.text).not.toContain("secret");
-    const { gateway } = started();
-    expect(await gateway.log(1)).toMatchObject([
-      { endpoint: "main", status: 500, reason: "internal_error" },
-    ]);
-    expect(await gateway.metric("gateway_failures_total", { reason: "internal_error" })).toBe(1);
-  });
-
-  test("with a response of its own gives that", async () => {
-    const teapot = async (): Promise<never> => {
-      throw new HTTPException(418, { message: "short and stout" });
-    };
-    const port = await serve([teapot]);
-    const response = await get(port, "/");
-    expect([response.status, response.text]).toEqual([418, "short and stout"]);
-  });
-
-  test("authentication of Hono's works", async () => {
-    const port = await serve([basicAuth({ username: "u", password: "p" })]);
-    const refused = await get(port, "/");
-    expect(refused.status).toBe(401);
-    expect(refused.field("www-authenticate")).toBe('Basic realm="Secure Area"');
-    const credentials = `Authorization: Basic ${Buffer.from("u:p").toString("base64")}`;
-    expect((await get(port, "/", credentials)).status).toBe(200);
-    expect(started().origin.heads).toHaveLength(1);
-  });
-
-  test("a stream that fails in the middle breaks the response visibly", async () => {
-    const port = await serve([
-      async () =>
-        new Response(
-          new ReadableStream({
-            pull: async (controller) => {
-              if (controller.desiredSize !== null) controller.enqueue(Buffer.from("half"));
-              await new Promise((resolve) => setImmediate(resolve));
-              controller.error(thrown);
-            },
-          }),
-        ),
-    ]);
-    const client = await RawClient.connect(port);
-    void client.send(requestText("GET", "/"));
-    const { bytes } = await client.untilEnd();
-    expect(bytes.toString("latin1")).not.toMatch(/0\r\n\r\n$/);
-    await client.close();
-  });
-});
-
-describe("content through middleware", () => {
-  test("streams both ways, intact and before its end", async () => {
-    const content = pattern(3_000_000);
-    const port = await serve([nothing]);
-    const client = await RawClient.connect(port);
-    void client.send(requestText("POST", "/", ["Transfer-Encoding: chunked"]));
-    void client.send(`${content.length.toString(16)}\r\n`);
-    void client.send(content);
-    void client.send("\r\n0\r\n\r\n");
-    const response = await client.response();
-    const head = response.content.indexOf("\r\n\r\n");
-    expect(response.content.subarray(head + 4).equals(content)).toBe(true);
-    await client.close();
-  });
-
-  test("a slow client holds the origin back", async () => {
-    let sent = 0;
-    const port = await serve([nothing], async (connection) => {
-      await connection.readHead();
-      await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n");
-      while (await connection.send(Buffer.alloc(65_536))) sent += 65_536;
-    });
-    const client = await RawClient.connect(port);
-    void client.send(requestText("GET", "/"));
-    await client.head();
-    client.pause();
-    let before = -1;
-    while (sent !== before) {
-      before = sent;
-      for (let turn = 0; turn < 20; turn++) await started().gateway.metrics();
-    }
-    expect(sent).toBeLessThan(40_000_000);
-    client.reset();
-    await started().origin.idle();
-  });
-
-  test("an origin that breaks off keeps its reason", async () => {
-    const port = await serve([nothing], async (connection) => {
-      await connection.readHead();
-      await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
-      connection.end();
-    });
-    const client = await RawClient.connect(port);
-    void client.send(requestText("GET", "/"));
-    const { bytes } = await client.untilEnd();
-    expect(bytes.toString("latin1")).toMatch(/half$/);
-    expect(await started().gateway.log(1)).toMatchObject([{ reason: "body_truncated" }]);
-    await client.close();
-  });
-
-  test("a refused connection keeps its reason", async () => {
-    const port = await serve([nothing]);
-    await started().origin.close();
-    const response = await get(port, "/");
-    expect(response.status).toBe(502);
-    expect(response.field("proxy-status")).toContain("connect_refused");
-    expect(await started().gateway.log(1)).toMatchObject([
-      { endpoint: "main", status: 502, reason: "connect_refused" },
-    ]);
-  });
-
-  test("a client that leaves aborts the origin request, and middleware can clean up", async () => {
-    const { promise: cleaned, resolve } = Promise.withResolvers<void>();
-    const port = await serve(
-      [
-        async (_context, next) => {
-          await next();
-          resolve();
-        },
-      ],
-      async (connection) => {
-        await connection.readHead();
-        await once(connection.socket, "close");
-      },
-    );
-    const client = await RawClient.connect(port);
-    void client.send(requestText("GET", "/"));
-    const { origin } = started();
-    await origin.headsAtLeast(1);
-    client.reset();
-    await within(origin.idle(), 1000, "the origin request to be aborted");
-    await within(cleaned, 1000, "the middleware to go on");
-    expect(await started().gateway.log(1)).toMatchObject([
-      { endpoint: "main", reason: "client_closed", target: origin.host },
-    ]);
   });
 });

@@ -1,5 +1,5 @@
-// Scripts for the test origin that several suites need: one that tells what it received, one that
-// answers by path.
+// What several suites need of the test origin: scripts that tell what they received or answer by
+// path, and what is in a head.
 
 import type { OriginConnection, OriginScript } from "./origin.ts";
 
@@ -56,4 +56,20 @@ export function pattern(length: number, seed = 1): Buffer {
     bytes[index] = state & 0xff;
   }
   return bytes;
+}
+
+/** The field lines of a head: [name, value] in order, as sent. */
+export function linesOf(head: string): [string, string][] {
+  const lines = (head.split("\r\n\r\n")[0] ?? "").split("\r\n").slice(1);
+  return lines.map((line) => {
+    const colon = line.indexOf(":");
+    return [line.slice(0, colon), line.slice(colon + 1).trim()];
+  });
+}
+
+/** The values of a field of such a head. */
+export function valuesOf(head: string, nameLower: string): string[] {
+  return linesOf(head)
+    .filter(([name]) => name.toLowerCase() === nameLower)
+    .map(([, value]) => value);
 }
