@@ -20,6 +20,7 @@ import { reuse } from "./policy/reuse.ts";
 import type { RuleName } from "./policy/rules.ts";
 import { hasContent } from "./policy/storing.ts";
 import { hasValidator, validatingFields } from "./policy/validation.ts";
+import { SoloFill } from "./solo-fill.ts";
 import type { StoredResponse } from "./stored-response.ts";
 
 export interface Answered {
@@ -43,8 +44,11 @@ export interface Joined {
    * Not null for the one that leads: it starts the origin call with this as handler, then calls
    * `attach`.
    */
-  readonly fill: Fill | null;
+  readonly fill: LedFill | null;
 }
+
+/** What an origin call pushes into. */
+export type LedFill = Fill | SoloFill;
 
 /** A released reader waits once more; the third time it asks the origin server alone. */
 export const ATTEMPTS_MAX = 3;
@@ -102,10 +106,9 @@ export class Cache {
     const open = mayWait ? this.#fills.find(key, request) : undefined;
     if (open !== undefined) {
       this.#state.stats.collapsed++;
-      return { ticket: open.fill.join(reader), fill: null };
+      return { ticket: open.join(reader), fill: null };
     }
-    const fill = this.#open(forward, mayWait);
-    return { ticket: fill.join(reader), fill };
+    return this.#lead(forward, reader, mayWait);
   }
 
   /** Removes all variants of a key; returns how many there were. */
@@ -280,9 +283,10 @@ export class Cache {
     return count;
   }
 
-  /** A fill that others may find, and that a purge of its key stops from being stored. */
-  #open(forward: Forward, isJoinable: boolean): Fill {
+  /** A new fill. Others may find it, and a purge of its key stops it from being stored. */
+  #lead(forward: Forward, reader: FillReader, isJoinable: boolean): Joined {
     const { key } = forward;
+    const { fill: limits } = this.#state.options;
     const names = key === null ? NO_NAMES : this.#varyNames(key);
     const plan = new CachePlan(this.#state, forward, names, {
       closed: () => {
@@ -290,13 +294,15 @@ export class Cache {
       },
       unsafe: (head) => this.#invalidate(forward.request, head, plan),
     });
-    const fill = new Fill(plan, this.#state.options.fill, this.#state.budget);
+    const shared = isJoinable ? new Fill(plan, limits, this.#state.budget) : null;
     const open: OpenFill | null =
       key === null
         ? null
-        : { key, fill, plan, isJoinable, next: null, previous: null, isListed: false };
+        : { key, fill: shared, plan, next: null, previous: null, isListed: false };
     if (open !== null) this.#fills.add(open);
-    return fill;
+    if (shared !== null) return { ticket: shared.join(reader), fill: shared };
+    const solo = new SoloFill(plan, limits, this.#state.budget, reader);
+    return { ticket: solo, fill: solo };
   }
 
   /**

@@ -375,7 +375,8 @@ class Cursor implements FillTicket {
   }
 }
 
-function contentLengthOf(head: ResponseHead): number {
+/** Content-Length of a head; -1 without a valid one. */
+export function contentLengthOf(head: ResponseHead): number {
   const value = getField(head.fields, "content-length");
   return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : -1;
 }

@@ -11,9 +11,9 @@ import type { CacheKey } from "./key.ts";
 /** One response that is on its way, for a key. */
 export interface OpenFill {
   readonly key: CacheKey;
-  readonly fill: Fill;
   readonly plan: CachePlan;
-  readonly isJoinable: boolean;
+  /** null: nobody may join. */
+  readonly fill: Fill | null;
   next: OpenFill | null;
   previous: OpenFill | null;
   isListed: boolean;
@@ -48,9 +48,10 @@ export class OpenFills {
   }
 
   /** One that this request may join. */
-  find(key: CacheKey, request: RequestHead): OpenFill | undefined {
+  find(key: CacheKey, request: RequestHead): Fill | undefined {
     for (let open = this.#chains[chainOf(key)] ?? null; open !== null; open = open.next) {
-      if (open.isJoinable && open.key.equals(key) && open.fill.admits(request)) return open;
+      const { fill } = open;
+      if (fill !== null && open.key.equals(key) && fill.admits(request)) return fill;
     }
     return undefined;
   }

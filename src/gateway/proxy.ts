@@ -3,8 +3,8 @@
 // which do not know each other.
 
 import type { Answer } from "../cache/answer.ts";
-import { ATTEMPTS_MAX, backgroundReader, type Cache } from "../cache/cache.ts";
-import type { Fill, FillReader, FillTicket } from "../cache/collapse.ts";
+import { ATTEMPTS_MAX, backgroundReader, type Cache, type LedFill } from "../cache/cache.ts";
+import type { FillReader, FillTicket } from "../cache/collapse.ts";
 import type { Forward } from "../cache/forward.ts";
 import { type CacheKey, keyOfTarget } from "../cache/key.ts";
 import type { Clock } from "../clock.ts";
@@ -124,7 +124,7 @@ class Delivery implements FillReader {
     return joined.ticket;
   }
 
-  #lead(forward: Forward, fill: Fill): void {
+  #lead(forward: Forward, fill: LedFill): void {
     const { cluster, upstreamRow } = this.#route;
     const hop = new OriginHop(fill, upstreamRow, this.#options);
     const call = cluster.forward(this.#originRequest(forward), hop);

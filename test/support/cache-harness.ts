@@ -1,9 +1,15 @@
 // Owns a cache with everything that the gateway puts around it, as far as a test needs it: clients
 // that look up, wait and are released, and an origin server that the test answers for.
 
-import { ATTEMPTS_MAX, backgroundReader, Cache, type Found } from "../../src/cache/cache.ts";
+import {
+  ATTEMPTS_MAX,
+  backgroundReader,
+  Cache,
+  type Found,
+  type LedFill,
+} from "../../src/cache/cache.ts";
 import { CACHE_DEFAULTS, type CacheOptions } from "../../src/cache/cache-state.ts";
-import type { Fill, FillReader } from "../../src/cache/collapse.ts";
+import type { FillReader } from "../../src/cache/collapse.ts";
 import type { Forward, RouteCaching } from "../../src/cache/forward.ts";
 import type { CacheMode } from "../../src/cache/policy/freshness.ts";
 import { GatewayError } from "../../src/http/errors.ts";
@@ -17,10 +23,10 @@ import { DATE, HIT_FORMAT, HIT_RULES, NOW_MS } from "./stored.ts";
 /** A request that reached the origin server. */
 export class OriginCall {
   readonly forward: Forward;
-  readonly fill: Fill;
+  readonly fill: LedFill;
   readonly source = new RecordingSource();
 
-  constructor(forward: Forward, fill: Fill) {
+  constructor(forward: Forward, fill: LedFill) {
     this.forward = forward;
     this.fill = fill;
   }
