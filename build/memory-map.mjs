@@ -9,7 +9,13 @@ const HEAD_WORDS = 24;
 const FIELD_BYTES = 16;
 const CHUNKED_HEAD_WORDS = 16;
 
+/** A record keeps the length of a name in 16 bits. */
+const NAME_BYTES_MAX = 0xffff;
+/** What a socket delivers at a time has to fit into the scratch input behind a whole head. */
+const READ_BYTES = 65_536;
+
 export function memoryMap(limits) {
+  check(limits);
   const align = (bytes) => Math.ceil(bytes / 64) * 64;
   const recordBytes = align(HEAD_WORDS * 4 + limits.fieldCountMax * FIELD_BYTES);
   const trailerRecordOffset = align(CHUNKED_HEAD_WORDS * 4 + limits.chunkSpansMax * 8);
@@ -43,4 +49,17 @@ export function memoryMap(limits) {
     scratchInputAddress,
     poolsAddress,
   };
+}
+
+/** Refuses limits that the record or the memory map cannot hold. */
+function check(limits) {
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Number.isInteger(value) || value < 1) throw new Error(`${name} is not a positive integer`);
+  }
+  for (const name of ["headBytesMax", "trailerBytesMax"]) {
+    if (limits[name] > NAME_BYTES_MAX) throw new Error(`${name} exceeds ${NAME_BYTES_MAX}`);
+  }
+  if (limits.scratchInputBytesMax < limits.headBytesMax + READ_BYTES) {
+    throw new Error(`scratchInputBytesMax is less than headBytesMax and ${READ_BYTES}`);
+  }
 }
