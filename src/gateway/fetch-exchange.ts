@@ -20,6 +20,7 @@ export interface FetchExchangeParts {
   readonly bodyLength: number;
   readonly client: ClientAddress;
   readonly id: string;
+  readonly startedMs: number;
   readonly expectsContinue: boolean;
   readonly outcome: Outcome;
   readonly date: () => string;
@@ -42,6 +43,7 @@ export class FetchExchange implements Exchange {
   readonly bodyLength: number;
   readonly client: ClientAddress;
   readonly id: string;
+  readonly startedMs: number;
   readonly expectsContinue: boolean;
   readonly outcome: Outcome;
   responded = false;
@@ -65,6 +67,7 @@ export class FetchExchange implements Exchange {
     this.bodyLength = parts.bodyLength;
     this.client = parts.client;
     this.id = parts.id;
+    this.startedMs = parts.startedMs;
     this.expectsContinue = parts.expectsContinue;
     this.outcome = parts.outcome;
     this.#date = parts.date;

@@ -50,6 +50,7 @@ export class Passage {
       ...content,
       client,
       id,
+      startedMs: outer.startedMs,
       outcome: { ...outer.outcome },
       date: this.#date,
       inform: (head) => outer.inform(head),

@@ -6,6 +6,7 @@ import type { Answer } from "../cache/answer.ts";
 import { ATTEMPTS_MAX, backgroundReader, type Cache, type LedFill } from "../cache/cache.ts";
 import type { FillReader, FillTicket } from "../cache/collapse.ts";
 import type { Forward } from "../cache/forward.ts";
+import { isSafe } from "../cache/policy/invalidation.ts";
 import { type CacheKey, keyOfTarget } from "../cache/key.ts";
 import type { Clock } from "../clock.ts";
 import type { Core } from "../core/core.ts";
@@ -13,6 +14,7 @@ import { GatewayError } from "../http/errors.ts";
 import type { Exchange, FieldLines, ResponseHead } from "../http/message.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { OriginCall, OriginRequest } from "../upstream/attempt.ts";
+import { DirectFill } from "./direct-fill.ts";
 import { type GatewayIdentity, isLoop, originFields } from "./forwarding.ts";
 import type { HostPolicy } from "./gateway-config.ts";
 import { OriginHop } from "./origin-hop.ts";
@@ -74,6 +76,12 @@ export class Proxy {
   }
 }
 
+/** What of a request is not always the client's: a validation in the background is a GET of ours. */
+interface Forwarded {
+  readonly method: string;
+  readonly fields: FieldLines;
+}
+
 /** One exchange on its way to an answer; it reads the fill that brings it, its own or another's. */
 class Delivery implements FillReader {
   readonly request: Exchange["request"];
@@ -82,7 +90,6 @@ class Delivery implements FillReader {
   readonly #options: ProxyOptions;
   /** null: nothing is cached for this request. */
   readonly #key: CacheKey | null;
-  readonly #startedMs: number;
   #ticket: FillTicket | null = null;
   /** The origin request that this exchange leads. */
   #call: OriginCall | null = null;
@@ -93,7 +100,6 @@ class Delivery implements FillReader {
     this.#exchange = exchange;
     this.#route = route;
     this.#options = options;
-    this.#startedMs = options.clock.monotonicMs();
     this.#attempt = options.coalesce ? 1 : ATTEMPTS_MAX;
     const { scheme, authority, path } = exchange.request;
     const caches = route.caching.mode.kind !== "off";
@@ -105,6 +111,13 @@ class Delivery implements FillReader {
   start(): void {
     const { cache, clock } = this.#options;
     const { outcome } = this.#exchange;
+    // What changes things at the origin server makes stored responses invalid, whatever the route.
+    if (this.#route.caching.mode.kind === "off" && isSafe(this.request.method)) {
+      const fill = new DirectFill(this);
+      this.#ticket = fill;
+      this.#lead(this.request, fill);
+      return;
+    }
     const found = cache.lookup(this.request, this.#key, this.#route.caching, clock.nowMs());
     if (found.kind === "forward") {
       if (this.#key !== null) outcome.cache = FORWARD_OUTCOMES[found.reason];
@@ -119,35 +132,38 @@ class Delivery implements FillReader {
   /** Waits for the origin request of another, or makes one. */
   #join(forward: Forward, reader: FillReader): FillTicket {
     const joined = this.#options.cache.join(forward, reader, this.#attempt);
-    if (joined.fill !== null) this.#lead(forward, joined.fill);
-    else if (reader === this) this.#exchange.outcome.cache = "collapsed";
+    if (joined.fill !== null) {
+      const { fields, request } = forward;
+      this.#lead({ method: request.method, fields }, joined.fill);
+    } else if (reader === this) this.#exchange.outcome.cache = "collapsed";
     return joined.ticket;
   }
 
-  #lead(forward: Forward, fill: LedFill): void {
+  /** `request`: what is asked, its fields those that go on. */
+  #lead(request: Forwarded, fill: LedFill | DirectFill): void {
     const { cluster, upstreamRow } = this.#route;
     const hop = new OriginHop(fill, upstreamRow, this.#options);
-    const call = cluster.forward(this.#originRequest(forward), hop);
+    const call = cluster.forward(this.#originRequest(request), hop);
     fill.attach(call);
     this.#call = call;
     this.#nameTarget();
   }
 
-  #originRequest(forward: Forward): OriginRequest {
+  #originRequest({ method, fields: received }: Forwarded): OriginRequest {
     const { request, body, bodyLength, expectsContinue, client, id } = this.#exchange;
     const { trust, identity } = this.#options;
     const trusted = trust.has(client.address);
     const forwarder = { client, trusted, requestId: id };
-    const fields = originFields(request, forwarder, identity, forward.fields);
+    const fields = originFields(request, forwarder, identity, received);
     const host = originHost(this.#route.upstream.host, request.authority);
     if (host !== null) fields.unshift("Host", host);
     return {
-      method: request.method,
+      method,
       path: request.path,
       fields,
       body,
       bodyLength,
-      idempotent: IDEMPOTENT.has(request.method),
+      idempotent: IDEMPOTENT.has(method),
       expectsContinue,
     };
   }
@@ -196,7 +212,7 @@ class Delivery implements FillReader {
   #withOurs(head: ResponseHead): ResponseHead {
     const fields = [...head.fields, "X-Request-Id", this.#exchange.id];
     if (this.#route.config.timing) {
-      const elapsedMs = this.#options.clock.monotonicMs() - this.#startedMs;
+      const elapsedMs = this.#options.clock.monotonicMs() - this.#exchange.startedMs;
       fields.push("Server-Timing", `edgelane;dur=${elapsedMs.toFixed(1)}`);
     }
     return { status: head.status, reason: head.reason, fields };

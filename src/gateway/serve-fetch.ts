@@ -28,6 +28,7 @@ export function serveFetch(request: Request, options: ServeFetchOptions): Promis
     expectsContinue: false,
     client: { address: "", port: 0, secure: head.scheme === "https", logFragment: null },
     id,
+    startedMs,
     outcome: newOutcome(),
     date,
     finished: (ended) => {

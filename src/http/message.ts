@@ -88,6 +88,8 @@ export interface Exchange {
   readonly client: ClientAddress;
   /** X-Request-Id of this exchange. */
   readonly id: string;
+  /** Monotonic time of its first byte, in milliseconds. */
+  readonly startedMs: number;
   /**
    * The client waits for a 100 (Continue) before it sends its content (RFC 9110 section 10.1.1).
    */

@@ -1,0 +1,50 @@
+// Hot. Owns the way of a response that no cache may touch: from the origin call to the one exchange
+// that asked for it, at that exchange's pace. Has the shape of the cache's fills.
+
+import { contentLengthOf, type FillReader, type FillTicket } from "../cache/collapse.ts";
+import type { GatewayError } from "../http/errors.ts";
+import type { FieldLines, ResponseHead } from "../http/message.ts";
+import type { OriginCall, OriginHandler } from "../upstream/attempt.ts";
+
+export class DirectFill implements OriginHandler, FillTicket {
+  readonly #reader: FillReader;
+  #call: OriginCall | null = null;
+
+  constructor(reader: FillReader) {
+    this.#reader = reader;
+  }
+
+  attach(call: OriginCall): void {
+    this.#call = call;
+  }
+
+  onInterim(head: ResponseHead): void {
+    this.#reader.onInterim(head);
+  }
+
+  onHead(head: ResponseHead): void {
+    const cacheStatus = `edgelane; fwd=bypass; fwd-status=${head.status}`;
+    const fields = [...head.fields, "Cache-Status", cacheStatus];
+    this.#reader.onHead({ ...head, fields }, contentLengthOf(head));
+  }
+
+  onData(chunk: Uint8Array): boolean {
+    return this.#reader.onData(chunk);
+  }
+
+  onEnd(trailers: FieldLines): void {
+    this.#reader.onEnd(trailers);
+  }
+
+  onError(error: GatewayError): void {
+    this.#reader.onError(error);
+  }
+
+  resume(): void {
+    this.#call?.resume();
+  }
+
+  leave(): void {
+    this.#call?.abort();
+  }
+}
