@@ -102,8 +102,6 @@ export class SoloFill implements FillTicket {
     this.#source?.abort();
   }
 
-  // ─────────────────────────────────────────────────────────────────────────────────────────────────
-
   #keep(pieces: Uint8Array[], chunk: Uint8Array): void {
     const fits = this.#keptBytes + chunk.length <= this.#limits.objectBytesMax;
     if (fits && this.#budget.take(chunk.length)) {

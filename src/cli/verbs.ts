@@ -116,6 +116,28 @@ const CONFIG: readonly Verb[] = [
   },
 ];
 
+const RUNNING: readonly Verb[] = [
+  {
+    name: "purge",
+    usage: "URL | --all [--admin ADDR] [--json]",
+    about: "remove stored responses from a running gateway",
+    details: [
+      "A URL stands for all its variants. The token comes from EDGELANE_ADMIN_TOKEN.",
+      "Exits 3 when the admin API cannot be reached.",
+    ],
+    operandsMax: 1,
+    options: [
+      { name: "all", about: "everything that is stored" },
+      { name: "tag", value: "T", about: "what carries a tag", unavailable: true },
+      { name: "prefix", value: "P", about: "what starts with a URL", unavailable: true },
+      { name: "soft", about: "keep as stale", unavailable: true },
+      { name: "admin", value: "ADDR", about: "where the admin API is; 127.0.0.1:9180" },
+      JSON_OPTION,
+    ],
+    load: async () => (await import("./purge.ts")).run,
+  },
+];
+
 const SMALL: readonly Verb[] = [
   {
     name: "version",
@@ -148,13 +170,12 @@ const UNAVAILABLE: readonly Verb[] = [
   unavailable("reload", "", "read the config again"),
   unavailable("drain", "TARGET", "send a target no more requests"),
   unavailable("undrain", "TARGET", "send a target requests again"),
-  unavailable("purge", "URL | --tag T | --prefix P | --all [--soft]", "remove stored responses"),
   unavailable("top", "", "what is going on, live"),
   unavailable("tail", "[--errors] [--route R]", "requests as they end"),
   unavailable("bench", "[--quick] [--json FILE]", "measure this machine"),
 ];
 
-export const VERBS: readonly Verb[] = [...SERVING, ...CONFIG, ...SMALL, ...UNAVAILABLE];
+export const VERBS: readonly Verb[] = [...SERVING, ...CONFIG, ...RUNNING, ...SMALL, ...UNAVAILABLE];
 
 function unavailable(name: string, usage: string, about: string): Verb {
   return { name, usage, about, details: [], operandsMax: 99, options: [], load: null };

@@ -50,6 +50,8 @@ export interface AdminDependencies {
   config(): unknown;
   /** Removes the stored responses of one URL, and says how many there were. */
   purge(url: URL): number | Promise<number>;
+  /** Removes everything that is stored, and says how much that was. */
+  purgeAll(): number | Promise<number>;
   /** Files of the dashboard by path: "/", "/dashboard.js", … */
   readonly page: ReadonlyMap<string, PageFile>;
   /** An admin request failed unexpectedly. */
@@ -172,9 +174,12 @@ function adminRoutes(dependencies: AdminDependencies): Route[] {
 
 async function purge(context: AdminContext, dependencies: AdminDependencies): Promise<Response> {
   const body: unknown = await context.req.json().catch(() => null);
+  if (typeof body === "object" && body !== null && "all" in body && body.all === true) {
+    return context.json({ purged: await dependencies.purgeAll() });
+  }
   const url = typeof body === "object" && body !== null && "url" in body ? body.url : null;
   if (typeof url !== "string" || !/^https?:\/\//i.test(url) || !URL.canParse(url)) {
-    const detail = 'expected {"url": "http://host/path"}';
+    const detail = 'expected {"url": "http://host/path"} or {"all": true}';
     return context.json({ error: "invalid_request", detail }, 400);
   }
   return context.json({ purged: await dependencies.purge(new URL(url)) });

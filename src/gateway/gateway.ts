@@ -6,7 +6,6 @@ import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import { Cache } from "../cache/cache.ts";
 import { CACHE_DEFAULTS, type CacheOptions } from "../cache/cache-state.ts";
-import { keyOfUri } from "../cache/key.ts";
 import { systemClock } from "../clock.ts";
 import { type Core, type Engine, loadCore } from "../core/core.ts";
 import { AccessLog } from "../telemetry/access-log.ts";
@@ -241,7 +240,8 @@ class GatewayProcess implements Gateway {
         return this.#status.read();
       },
       config: () => this.#config,
-      purge: (url) => this.#purge(url),
+      purge: (url) => this.#countPurged(this.#cache.purgeUri(url.href)),
+      purgeAll: () => this.#countPurged(this.#cache.purgeAll()),
       page: dashboardFiles(),
       onError: (error) => this.#logger.error({ error }, "an admin request failed"),
     });
@@ -249,9 +249,7 @@ class GatewayProcess implements Gateway {
     return urlOf({ ...config.address, port });
   }
 
-  #purge(url: URL): number {
-    const key = keyOfUri(this.#core, url.href);
-    const removed = key === undefined ? 0 : this.#cache.purge(key);
+  #countPurged(removed: number): number {
     this.#metrics.add(CACHE_PURGES, removed);
     return removed;
   }

@@ -32,7 +32,7 @@ describe("a mistake is one line on stderr", () => {
     [["serve", "--json=yes"], 2, "--json takes no value"],
     [["serve", "--watch"], 2, "--watch is not available in this version"],
     [["serve", "extra"], 2, 'edgelane serve does not take "extra"'],
-    [["purge", "http://h/x"], 2, "purge is not available in this version"],
+    [["reload"], 2, "reload is not available in this version"],
     [["completion"], 2, "which shell: bash, zsh, fish?"],
     [["completion", "fihs"], 2, 'no completion for "fihs"; did you mean "fish"?'],
     [

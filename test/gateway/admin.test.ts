@@ -37,6 +37,10 @@ async function start(overrides: Partial<AdminDependencies> = {}): Promise<void> 
       purged.push(url.href);
       return 2;
     },
+    purgeAll: () => {
+      purged.push("all");
+      return 3;
+    },
     page: new Map([["/", { type: "text/html; charset=utf-8", content: "<p>ä</p>" }]]),
     onError: (error) => errors.push(error),
     ...overrides,
@@ -137,6 +141,13 @@ describe("answers", () => {
       text: '{"purged":2}',
     });
     expect(purged).toEqual(["http://example.com/a?b=c"]);
+  });
+
+  test("a purge of everything", async () => {
+    await start();
+    const answer = await send("POST", "/purge", { ...PURGE, body: '{"all":true}' });
+    expect(answer).toMatchObject({ status: 200, text: '{"purged":3}' });
+    expect(purged).toEqual(["all"]);
   });
 
   test("the page as UTF-8, and fields that keep it to itself, on every answer", async () => {
@@ -347,6 +358,7 @@ describe("the end", () => {
       metrics: async () => ({ type: "text/plain", text: "" }),
       status: () => null,
       config: () => null,
+      purgeAll: () => 0,
       purge: () => 0,
       page: new Map(),
       onError: () => {},
