@@ -1,5 +1,5 @@
-// Owns what has to be installed: npm packages as package-lock.json says, Node 26 among them, and a
-// Redis server for the tests where the system's package manager may be used.
+// Owns what has to be installed: npm packages as package-lock.json says, Node 26 among them, and
+// programs for the tests where the system's package manager may be used.
 
 import { existsSync, readFileSync } from "node:fs";
 import { fail, path, run, runOrFail, say } from "./bootstrap-process.mjs";
@@ -68,18 +68,33 @@ async function runs(file) {
   return existsSync(file) && (await run(file, ["--version"])).code === 0;
 }
 
-/** A Redis server for the tests that need one; without it they are skipped, and that is said. */
-export async function installRedis() {
-  if ((await run("redis-server", ["--version"])).code === 0) return;
+/** What some tests run beside npm's packages, and Debian's package that has it. */
+const PROGRAMS = [
+  { program: "redis-server", debian: "redis-server" },
+  { program: "chromium", debian: "chromium" },
+  { program: "promtool", debian: "prometheus" },
+];
+
+/** Programs for the tests that need them; without one those are skipped, and that is said. */
+export async function installPrograms() {
+  const missing = [];
+  for (const entry of PROGRAMS) {
+    const { code } = await run("sh", ["-c", `command -v ${entry.program}`]);
+    if (code !== 0) missing.push(entry);
+  }
+  if (missing.length === 0) return;
+  const names = missing.map(({ program }) => program).join(", ");
   const apt = process.getuid?.() === 0 && (await run("apt-get", ["--version"])).code === 0;
   if (!apt) {
-    say("redis-server is not installed, and cannot be from here: tests that need it are skipped");
+    say(`not installed, and cannot be from here: ${names}; tests that need them are skipped`);
     return;
   }
-  say("installing redis-server (apt-get) …");
+  say(`installing ${names} (apt-get) …`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   await run("apt-get", ["update", "-qq"], { env });
-  const install = ["install", "-y", "-qq", "--no-install-recommends", "redis-server"];
-  const { code } = await run("apt-get", install, { env });
-  if (code !== 0) say("redis-server could not be installed: tests that need it are skipped");
+  for (const { program, debian } of missing) {
+    const install = ["install", "-y", "-qq", "--no-install-recommends", debian];
+    const { code } = await run("apt-get", install, { env });
+    if (code !== 0) say(`${program} could not be installed: tests that need it are skipped`);
+  }
 }

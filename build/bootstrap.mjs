@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { parseCommand } from "./bootstrap-command.mjs";
 import { buildAll } from "./bootstrap-build.mjs";
 import { runChecks } from "./bootstrap-check.mjs";
-import { installPackages, installRedis } from "./bootstrap-install.mjs";
+import { installPackages, installPrograms } from "./bootstrap-install.mjs";
 import { fail, path, runInPlace } from "./bootstrap-process.mjs";
 import { runTests, summaryLine } from "./bootstrap-test.mjs";
 
@@ -23,7 +23,7 @@ const verbs = {
   },
   test: async () => {
     const node = await prepare();
-    await installRedis();
+    await installPrograms();
     const counts = await runTests(node, args);
     console.log(summaryLine(counts));
     return counts.failed === 0 ? 0 : 1;
@@ -31,7 +31,7 @@ const verbs = {
   /** What `.ci/run` asks for: checks and tests, in one line of counts. */
   ci: async () => {
     const node = await prepare();
-    await installRedis();
+    await installPrograms();
     const checks = await runChecks(node);
     const tests = await runTests(node, args);
     const passed = checks.passed + tests.passed;
