@@ -106,14 +106,16 @@ const ABSENT = "\u0000";
 
 /**
  * Only what cannot change the meaning: white space around commas, and for the two fields whose
- * syntax we know also case and weights. Accept-Encoding has no order among members of one weight
- * (RFC 9110 section 12.5.3); for Accept-Language some origin servers give the order a meaning
- * (section 12.5.4), so it stays.
+ * syntax we know also case, weights and order. Members of one weight have no order: not in
+ * Accept-Encoding (RFC 9110 section 12.5.3), and not in Accept-Language, where a meaning that some
+ * recipients give it "cannot be relied upon" (section 12.5.4). Browsers give each language a weight
+ * of its own, so that nothing is lost to those who give it one.
  */
 function normalise(name: string, value: string | null): string {
   if (value === null) return ABSENT;
-  if (name === "accept-encoding") return listMembers(value).map(weighted).sort().join(",");
-  if (name === "accept-language") return listMembers(value).map(weighted).join(",");
+  if (name === "accept-encoding" || name === "accept-language") {
+    return listMembers(value).map(weighted).sort().join(",");
+  }
   return SINGLETONS.has(name) ? trimOws(value) : listMembers(value).join(",");
 }
 

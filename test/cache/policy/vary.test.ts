@@ -98,7 +98,21 @@ describe("RFC 9111 4.1 two requests select the same", () => {
       "accept-language",
       ["Accept-Language", "en, de"],
       ["Accept-Language", "de, en"],
+      true,
+    ],
+    [
+      "languages with other weights",
+      "accept-language",
+      ["Accept-Language", "en, de;q=0.5"],
+      ["Accept-Language", "de, en;q=0.5"],
       false,
+    ],
+    [
+      "languages by weight, in another order",
+      "accept-language",
+      ["Accept-Language", "en;q=0.9, de"],
+      ["Accept-Language", "de;q=1.0,en; q=0.90"],
+      true,
     ],
   ])("%s", (_name, name, stored, request, expected) => {
     expect(selects(selectingFields([name], stored), request)).toBe(expected);
