@@ -7,6 +7,7 @@ import { GatewayError } from "../http/errors.ts";
 import type { Exchange } from "../http/message.ts";
 import { createRoutedRequest } from "./lazy-request.ts";
 import { Passage } from "./middleware.ts";
+import { ALLOWED_METHODS } from "./forwarding.ts";
 import { respondWith } from "./respond-with.ts";
 import type { Route } from "./route.ts";
 import type { RouteMatch } from "./route-match.ts";
@@ -55,7 +56,7 @@ export class App {
   /** Routes an exchange; whatever happens, it is answered or failed. */
   handle(exchange: Exchange): void {
     if (REFUSED_METHODS.has(exchange.request.method)) {
-      const options = { status: 405, fields: ["Allow", ALLOWED] };
+      const options = { status: 405, fields: ["Allow", ALLOWED_METHODS] };
       exchange.fail(new GatewayError("invalid_request", "the method is not allowed", options));
       return;
     }
@@ -135,7 +136,6 @@ export class App {
  * sections 9.3.6 and 9.3.8).
  */
 const REFUSED_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE"]);
-const ALLOWED = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
 
 /** Stands for a response that is sent without the Fetch API. */
 const TAKEN = new Response(null, { status: 204 });

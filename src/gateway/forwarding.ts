@@ -9,6 +9,7 @@ import {
   isHopByHop,
   NameClasses,
   nominatesNothing,
+  withoutFields,
   withoutHopByHop,
 } from "../http/fields.ts";
 import type { ClientAddress, FieldLines, RequestHead } from "../http/message.ts";
@@ -152,6 +153,29 @@ function viaMember(version: string, identity: GatewayIdentity): string {
 export function isLoop(request: RequestHead, identity: GatewayIdentity): boolean {
   const via = getField(request.fields, "via");
   return via !== undefined && via.includes(identity.pseudonym);
+}
+
+/** What the gateway answers to, for Allow (RFC 9110 section 10.2.1): TRACE and CONNECT it does not. */
+export const ALLOWED_METHODS = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
+
+/**
+ * How many more times an OPTIONS request may be forwarded; null where it does not say (RFC 9110
+ * section 7.6.2). Other methods, and values that are no number, go on as they are.
+ */
+export function forwardsLeft(request: RequestHead): number | null {
+  if (request.method !== "OPTIONS") return null;
+  const value = getField(request.fields, "max-forwards");
+  return value !== undefined && MAX_FORWARDS.test(value) ? Number(value) : null;
+}
+
+/** Larger numbers mean nothing: no chain is that long. */
+const MAX_FORWARDS = /^\d{1,9}$/;
+
+const COUNTED: ReadonlySet<string> = new Set(["max-forwards"]);
+
+/** `fields` with Max-Forwards counted down (RFC 9110 section 7.6.2). */
+export function withForwardsLeft(fields: FieldLines, left: number): string[] {
+  return [...withoutFields(fields, COUNTED), "Max-Forwards", String(left)];
 }
 
 const IS_DATE = 4;

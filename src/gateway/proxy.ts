@@ -15,7 +15,14 @@ import type { Exchange, FieldLines, ResponseHead } from "../http/message.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { OriginCall, OriginRequest } from "../upstream/attempt.ts";
 import { DirectFill } from "./direct-fill.ts";
-import { type GatewayIdentity, isLoop, originFields } from "./forwarding.ts";
+import {
+  ALLOWED_METHODS,
+  forwardsLeft,
+  type GatewayIdentity,
+  isLoop,
+  originFields,
+  withForwardsLeft,
+} from "./forwarding.ts";
 import type { HostPolicy } from "./gateway-config.ts";
 import { OriginHop } from "./origin-hop.ts";
 import type { Route } from "./route.ts";
@@ -70,6 +77,8 @@ export class Proxy {
     exchange.outcome.endpoint = route.config.name;
     if (isLoop(request, identity)) {
       exchange.fail(new GatewayError("loop_detected", "the request has been here before"));
+    } else if (forwardsLeft(request) === 0) {
+      answerOptions(exchange, this.#options.date());
     } else {
       new Delivery(exchange, route, this.#options).start();
     }
@@ -154,7 +163,9 @@ class Delivery implements FillReader {
     const { trust, identity } = this.#options;
     const trusted = trust.has(client.address);
     const forwarder = { client, trusted, requestId: id };
-    const fields = originFields(request, forwarder, identity, received);
+    const left = forwardsLeft(request);
+    const counted = left === null ? received : withForwardsLeft(received, left - 1);
+    const fields = originFields(request, forwarder, identity, counted);
     const host = originHost(this.#route.upstream.host, request.authority);
     if (host !== null) fields.unshift("Host", host);
     return {
@@ -217,6 +228,13 @@ class Delivery implements FillReader {
     }
     return { status: head.status, reason: head.reason, fields };
   }
+}
+
+/** The request may go no further: the gateway is its final recipient (RFC 9110 section 7.6.2). */
+function answerOptions(exchange: Exchange, date: string): void {
+  const fields = ["Date", date, "Allow", ALLOWED_METHODS, "X-Request-Id", exchange.id];
+  exchange.respond({ status: 204, reason: "", fields }, 0);
+  exchange.end();
 }
 
 /** The Host that the origin server sees; null: its own, which the upstream puts in. */

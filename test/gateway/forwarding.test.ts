@@ -244,6 +244,28 @@ describe("Via (RFC 9110 7.6.3)", () => {
   });
 });
 
+describe("Max-Forwards (RFC 9110 7.6.2)", () => {
+  test("OPTIONS with 0 is answered here and reaches no origin", async () => {
+    await serve();
+    const bytes = requestText("OPTIONS", "/x", ["Max-Forwards: 0"]);
+    const response = await ask(pair.gateway.port, bytes);
+    expect(response.status).toBe(204);
+    expect(valuesOf(response.head, "allow").join()).toContain("OPTIONS");
+    expect(pair.origin.heads).toEqual([]);
+  });
+
+  test.each([
+    ["OPTIONS", "7", ["6"]],
+    ["OPTIONS", "1", ["0"]],
+    ["OPTIONS", "x", ["x"]],
+    ["GET", "0", ["0"]],
+  ])("%s with %s goes on with %j", async (method, value, expected) => {
+    await serve();
+    await ask(pair.gateway.port, requestText(method, "/", [`Max-Forwards: ${value}`]));
+    expect(valuesOf(pair.origin.heads.at(-1) ?? "", "max-forwards")).toEqual(expected);
+  });
+});
+
 describe("Host", () => {
   test.each([
     ["preserve", "a.test:81"],
