@@ -35,6 +35,11 @@ function checkUpstreams(
     }
     const upstream = upstreams[name];
     const targets = isMap(upstream) ? upstream["targets"] : null;
+    const tls = isMap(upstream) ? upstream["tls"] : null;
+    if (isMap(tls) && tls["verify"] === "off") {
+      const message = "the origin may be anybody, and whoever is in the way reads it all";
+      problems.warn(["upstreams", name, "tls", "verify"], message);
+    }
     if (Array.isArray(targets)) checkTargets(name, targets, problems);
   }
 }

@@ -132,10 +132,11 @@ export const ADMIN_ADDRESS = textForm(
 );
 
 export const TARGET_URL = textForm(
-  "a URL of scheme, host and port, such as http://10.0.0.11:3000",
+  "a URL of scheme, host and port, such as http://10.0.0.11:3000, or unix:/run/app.sock",
   (text) => parseTarget(text) !== null,
   (value) => {
     const text = String(value);
+    if (text.startsWith("/")) return `unix:${text}`;
     if (URL.canParse(text) && /^https?:/i.test(text)) return new URL(text).origin;
     return `http://${text}`;
   },

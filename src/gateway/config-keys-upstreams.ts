@@ -25,7 +25,7 @@ const TARGETS: readonly ConfigKey[] = [
     form: form.TARGET_URL,
     default: null,
     required: true,
-    about: "Scheme, host and port.",
+    about: "Scheme, host and port, or `unix:` and the path of a socket.",
     reason: "A target without an address is none.",
   },
   {
@@ -106,6 +106,61 @@ const POOL: readonly ConfigKey[] = [
     about: "Age at which a connection is replaced once it is unused.",
     reason: "Changes of DNS, and new instances behind a balancer, take effect.",
     outcome: "close",
+  },
+  {
+    key: "upstreams.<name>.pool.maxRequests",
+    form: form.integerOr(form.integer(1, 1_000_000_000), "off"),
+    default: "off",
+    about: "Requests after which a connection is replaced.",
+    reason: "maxAge bounds its life; origins that leak by the request can be helped.",
+    outcome: "close",
+  },
+];
+
+const TLS: readonly ConfigKey[] = [
+  {
+    key: "upstreams.<name>.tls.ca",
+    form: form.FILE_NAME,
+    default: null,
+    about: "Authorities to trust instead of the system's, PEM. The name of a file.",
+    reason: "Public origins have certificates of public authorities.",
+  },
+  {
+    key: "upstreams.<name>.tls.cert",
+    form: form.FILE_NAME,
+    default: null,
+    about: "Client certificate with its chain, PEM, for origins that ask. The name of a file.",
+    reason: "Most origins do not ask.",
+  },
+  {
+    key: "upstreams.<name>.tls.key",
+    form: form.FILE_NAME,
+    default: null,
+    about: "Private key of tls.cert, PEM. The name of a file.",
+    reason: "Belongs to the certificate.",
+  },
+  {
+    key: "upstreams.<name>.tls.serverName",
+    form: form.TEXT,
+    default: null,
+    about: "Name for SNI, and the name that the certificate must have.",
+    reason: "The target's own host name is what its certificate is for.",
+  },
+  {
+    key: "upstreams.<name>.tls.verify",
+    form: form.oneOf("on", "off"),
+    default: "on",
+    about: "Whether the origin's certificate is checked.",
+    reason: "Unchecked TLS hides nothing from whoever is in the way.",
+    outcome: "502 tls_error, with what is wrong with the certificate",
+  },
+  {
+    key: "upstreams.<name>.tls.minVersion",
+    form: form.oneOf("TLSv1.2", "TLSv1.3"),
+    default: "TLSv1.2",
+    about: "The lowest version of TLS.",
+    reason: "RFC 8996: nothing below it is safe.",
+    outcome: "502 tls_error",
   },
 ];
 
@@ -217,4 +272,10 @@ const FAILURES: readonly ConfigKey[] = [
   },
 ];
 
-export const UPSTREAM_KEYS: readonly ConfigKey[] = [...TARGETS, ...POOL, ...TIMEOUTS, ...FAILURES];
+export const UPSTREAM_KEYS: readonly ConfigKey[] = [
+  ...TARGETS,
+  ...POOL,
+  ...TLS,
+  ...TIMEOUTS,
+  ...FAILURES,
+];

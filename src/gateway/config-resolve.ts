@@ -2,7 +2,7 @@
 // sorted. Its input has passed the checks; a value that it cannot read is a programmer's mistake.
 // Loads neither zod nor yaml.
 
-import { isAbsolute, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { EdgelaneConfig, EdgelaneRoute, EdgelaneUpstream } from "./edgelane-config.ts";
 import { parseByteRate, parseDuration, parseShare, parseSize } from "./config-units.ts";
 import { defaultOf } from "./config-keys.ts";
@@ -30,7 +30,7 @@ export function resolveValid(
   context: ResolveContext,
 ): resolved.GatewayConfig {
   const upstreams = Object.entries(config.upstreams).map(([name, upstream]) => {
-    return [name, resolveUpstream(name, upstream)] as const;
+    return [name, resolveUpstream(name, upstream, context.directory)] as const;
   });
   return {
     file: context.file,
@@ -64,6 +64,7 @@ function resolveAdmin(admin: EdgelaneConfig["admin"]): resolved.AdminConfig | nu
 function resolveUpstream(
   name: string,
   written: string | EdgelaneUpstream,
+  directory: string,
 ): resolved.UpstreamConfig {
   const upstream: EdgelaneUpstream = typeof written === "string" ? { targets: [written] } : written;
   const { pool = {}, timeout = {}, retry = {}, health = {} } = upstream;
@@ -82,7 +83,9 @@ function resolveUpstream(
       queueTimeoutMs: duration(`${key}.pool.queueTimeout`, pool.queueTimeout),
       keepAliveMs: duration(`${key}.pool.keepAlive`, pool.keepAlive),
       ageMaxMs: duration(`${key}.pool.maxAge`, pool.maxAge),
+      requestsMax: typeof pool.maxRequests === "number" ? pool.maxRequests : 0,
     },
+    tls: resolveUpstreamTls(upstream.tls ?? {}, directory),
     timeout: {
       connectMs: duration(`${key}.timeout.connect`, timeout.connect),
       headersMs: duration(`${key}.timeout.headers`, timeout.headers),
@@ -98,6 +101,22 @@ function resolveUpstream(
       after: number(`${key}.health.eject.after`, eject.after),
       forMs: duration(`${key}.health.eject.for`, eject.for),
     },
+  };
+}
+
+function resolveUpstreamTls(
+  tls: NonNullable<EdgelaneUpstream["tls"]>,
+  directory: string,
+): resolved.UpstreamTls {
+  const key = "upstreams.<name>.tls";
+  const file = (name: string | undefined) => (name === undefined ? null : resolve(directory, name));
+  return {
+    caFile: file(tls.ca),
+    certFile: file(tls.cert),
+    keyFile: file(tls.key),
+    serverName: tls.serverName ?? null,
+    verify: word(`${key}.verify`, tls.verify) === "on",
+    minVersion: word(`${key}.minVersion`, tls.minVersion),
   };
 }
 
@@ -193,8 +212,7 @@ function resolveLog(
   const access = text("log.access", log.access);
   const level = word("log.level", log.level);
   if (access === "off" || access === "stdout") return { level, access: { kind: access } };
-  const path = isAbsolute(access) ? access : resolve(directory, access);
-  return { level, access: { kind: "file", path } };
+  return { level, access: { kind: "file", path: resolve(directory, access) } };
 }
 
 function address(written: string): resolved.ListenAddress {

@@ -18,6 +18,7 @@ import { checkAvailable } from "./config-unavailable.ts";
 import type { EdgelaneConfig } from "./edgelane-config.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 import { availableMemoryBytes } from "./machine-memory.ts";
+import { checkTlsFiles } from "./upstream-tls.ts";
 
 export interface ConfigContext {
   readonly environment: Environment;
@@ -96,7 +97,8 @@ function check(source: ConfigSource, file: string | null, context: ConfigContext
     memoryBytes: context.memoryBytes ?? availableMemoryBytes(),
     warnings: problems.problems.map((problem) => formatProblem(file ?? "config", problem)),
   });
-  return { config, problems: problems.problems };
+  checkTlsFiles(config, problems);
+  return { config: problems.failed ? null : config, problems: problems.problems };
 }
 
 function unwrap(checked: CheckedConfig, file: string): GatewayConfig {

@@ -51,6 +51,15 @@ export interface EdgelaneUpstream {
     queueTimeout?: Duration;
     keepAlive?: Duration;
     maxAge?: Duration | "off";
+    maxRequests?: number | "off";
+  };
+  tls?: {
+    ca?: string;
+    cert?: string;
+    key?: string;
+    serverName?: string;
+    verify?: "on" | "off";
+    minVersion?: "TLSv1.2" | "TLSv1.3";
   };
   timeout?: {
     connect?: Duration;

@@ -19,7 +19,7 @@ export interface AdminConfig {
 }
 
 export interface TargetConfig {
-  /** Scheme, host and port, nothing else: "http://10.0.0.11:3000". */
+  /** Scheme, host and port, "http://10.0.0.11:3000", or "unix:/run/app.sock". */
   readonly origin: string;
   readonly weight: number;
   /** Asked only when no other target can be. */
@@ -37,6 +37,17 @@ export type HostPolicy =
 
 export type RetryReason = "connect" | "reset" | number;
 
+/** TLS towards targets; files by absolute path, null for none. */
+export interface UpstreamTls {
+  readonly caFile: string | null;
+  readonly certFile: string | null;
+  readonly keyFile: string | null;
+  /** null: the target's host name. */
+  readonly serverName: string | null;
+  readonly verify: boolean;
+  readonly minVersion: "TLSv1.2" | "TLSv1.3";
+}
+
 export interface UpstreamConfig {
   readonly name: string;
   readonly targets: readonly TargetConfig[];
@@ -51,7 +62,10 @@ export interface UpstreamConfig {
     readonly keepAliveMs: number;
     /** Age at which an unused connection is replaced; 0 is never. */
     readonly ageMaxMs: number;
+    /** Requests after which a connection is replaced; 0 is never. */
+    readonly requestsMax: number;
   };
+  readonly tls: UpstreamTls;
   readonly timeout: {
     readonly connectMs: number;
     readonly headersMs: number;

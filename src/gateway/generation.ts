@@ -10,6 +10,7 @@ import { Cluster, CLUSTER_DEFAULTS, type ClusterConfig } from "../upstream/clust
 import type { OriginIo } from "../upstream/origin-io.ts";
 import type { GatewayConfig, RouteConfig, UpstreamConfig } from "./gateway-config.ts";
 import type { Route } from "./route.ts";
+import { tlsConfig } from "./upstream-tls.ts";
 
 export interface Generation {
   readonly config: GatewayConfig;
@@ -92,7 +93,9 @@ function clusterConfig(upstream: UpstreamConfig, drainMs: number): ClusterConfig
       queueTimeoutMs: pool.queueTimeoutMs,
       keepAliveMs: pool.keepAliveMs,
       ageMaxMs: pool.ageMaxMs,
+      requestsMax: pool.requestsMax,
     },
+    tls: tlsConfig(upstream.tls),
     timeouts: {
       ...CLUSTER_DEFAULTS.timeouts,
       connectMs: timeout.connectMs,

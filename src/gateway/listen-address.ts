@@ -31,11 +31,17 @@ export function parseAddress(text: string): ParsedAddress | null {
   return { secure, address: { host: name, port } };
 }
 
+/** What the kernel takes as the path of a socket, its NUL not counted. */
+const SOCKET_PATH_BYTES_MAX = 107;
+
 /**
- * "http://10.0.0.11:3000", without user, path, query and fragment, to an origin; null when it is
- * anything else.
+ * "http://10.0.0.11:3000", without user, path, query and fragment, or "unix:/run/app.sock", to an
+ * origin; null when it is anything else.
  */
 export function parseTarget(text: string): string | null {
+  if (/^unix:\/[\w./@+,:~-]+$/.test(text)) {
+    return text.length - "unix:".length <= SOCKET_PATH_BYTES_MAX ? text : null;
+  }
   if (!/^https?:\/\/[^\s/?#@\\]+\/?$/i.test(text) || !URL.canParse(text)) return null;
   const url = new URL(text);
   return url.hostname === "" || url.port === "0" ? null : url.origin;

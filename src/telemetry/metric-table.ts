@@ -185,6 +185,24 @@ export const METRICS: readonly MetricRow[] = [
     (of) => of.reused,
   ),
   target(
+    "tls_handshakes_total",
+    "counter",
+    "TLS handshakes with the target that were completed.",
+    (of) => of.tlsHandshakes,
+  ),
+  target(
+    "tls_resumptions_total",
+    "counter",
+    "TLS handshakes with the target that resumed a session.",
+    (of) => of.tlsResumptions,
+  ),
+  target(
+    "tls_reload_failures_total",
+    "counter",
+    "Changed certificate files for the target that could not be used; those before them go on.",
+    (of) => of.tlsReloadFailures,
+  ),
+  target(
     "retries_total",
     "counter",
     "Attempts at the target beyond a request's first.",

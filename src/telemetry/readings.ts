@@ -35,6 +35,11 @@ export interface TargetReading {
   readonly connectionsOpen: number;
   /** Attempts that went to a connection which had served before. */
   readonly reused: number;
+  readonly tlsHandshakes: number;
+  /** Handshakes that resumed a session. */
+  readonly tlsResumptions: number;
+  /** Changed certificate files that could not be used. */
+  readonly tlsReloadFailures: number;
   /** Moving average that follows peaks at once. */
   readonly latencyMs: number;
 }

@@ -5,13 +5,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import type { AttemptTimeouts, OriginCall, OriginHandler, OriginRequest } from "./attempt.ts";
-import type { TlsConfig } from "./connection.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type CallHost, ForwardCall, type RetryReason } from "./dispatch.ts";
 import { type EjectConfig, ejectedMax } from "./health.ts";
 import { type Balance, createPolicy, type Policy } from "./selection.ts";
 import type { OriginIo } from "./origin-io.ts";
 import { type PoolConfig, Target, type TargetConfig, type TargetStatus } from "./target.ts";
+import { type TlsConfig, TlsIdentity } from "./tls-identity.ts";
 
 export interface ClusterConfig {
   readonly name: string;
@@ -105,8 +105,9 @@ export class Cluster implements CallHost {
     this.totalMs = config.timeouts.totalMs;
     this.#deadlines = new Deadlines<ForwardCall>(clock, tickMs(config));
     const shared = { deadlines: this.#deadlines, io, now: () => clock.monotonicMs() };
+    const tls = new TlsIdentity(config.tls);
     this.#targets = config.targets.map(
-      (target) => new Target(target, config.pool, config.tls, config.timeouts, shared),
+      (target) => new Target(target, config.pool, tls, config.timeouts, shared),
     );
     this.#policy = createPolicy(config.balance, random);
   }

@@ -3,7 +3,8 @@
 // proxied request's time at 100 of them.
 
 import type { Client, Dispatcher } from "undici";
-import { Connection, type Connector } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { Connector } from "./connector.ts";
 import type { PooledAttempt } from "./pooled-attempt.ts";
 
 export interface PoolLimits {

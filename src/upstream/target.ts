@@ -7,19 +7,20 @@ import type { ReasonCode } from "../http/errors.ts";
 import type { AttemptTimeouts } from "./attempt.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { ForwardCall } from "./dispatch.ts";
-import { Connector, type TlsConfig } from "./connection.ts";
+import { Connector } from "./connector.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import { Health } from "./health.ts";
 import { RESPONSE_HEAD_BYTES_MAX } from "./failures.ts";
 import type { OriginIo } from "./origin-io.ts";
 import type { PooledHost } from "./pooled-attempt.ts";
 import { type Candidate, PeakLatency } from "./selection.ts";
+import type { TlsIdentity } from "./tls-identity.ts";
 import { WaitQueue } from "./wait-queue.ts";
 import type { WireHost } from "./wire-attempt.ts";
 import { WirePool } from "./wire-pool.ts";
 
 export interface TargetConfig {
-  /** "http://host:port" or "https://host:port"; a path is not allowed. */
+  /** "http://host:port", "https://host:port" or "unix:/path"; a path is not allowed. */
   readonly url: string;
   /** Share of requests relative to the others; at least 1. */
   readonly weight: number;
@@ -62,6 +63,11 @@ export interface TargetStatus {
   /** Attempts that went to a connection which had served before. */
   readonly reused: number;
   readonly latencyMs: number;
+  readonly tlsHandshakes: number;
+  /** Handshakes that resumed a session. */
+  readonly tlsResumptions: number;
+  /** Changed certificate files that could not be used. */
+  readonly tlsReloadFailures: number;
 }
 
 /** What all targets of a cluster share. */
@@ -73,7 +79,7 @@ export interface TargetShared {
 }
 
 export class Target implements Candidate, PooledHost, WireHost {
-  /** "host:port", the port always there. */
+  /** "host:port", the port always there, or "unix:/path". */
   readonly name: string;
   readonly url: URL;
   readonly weight: number;
@@ -95,6 +101,9 @@ export class Target implements Candidate, PooledHost, WireHost {
   inFlight = 0;
   connectionsOpened = 0;
   connectionsOpen = 0;
+  tlsHandshakes = 0;
+  tlsResumptions = 0;
+  readonly #tls: TlsIdentity;
   readonly #connectionsMax: number;
   readonly #deadlines: Deadlines<ForwardCall>;
   readonly #failures: Partial<Record<ReasonCode, number>> = {};
@@ -102,21 +111,21 @@ export class Target implements Candidate, PooledHost, WireHost {
   constructor(
     config: TargetConfig,
     pool: PoolConfig,
-    tls: TlsConfig,
+    tls: TlsIdentity,
     timeouts: AttemptTimeouts,
     shared: TargetShared,
   ) {
     const { deadlines, io, now } = shared;
     this.url = new URL(config.url);
-    const defaultPort = this.url.protocol === "https:" ? "443" : "80";
-    this.name = `${this.url.hostname}:${this.url.port || defaultPort}`;
+    this.name = nameOf(this.url);
+    this.#tls = tls;
     this.weight = config.weight;
     this.backup = config.backup;
     this.timeouts = timeouts;
     this.waiting = new WaitQueue(pool.queue);
     this.#deadlines = deadlines;
     this.#connectionsMax = pool.connections;
-    this.connector = new Connector(this.url, tls, this, () => deadlines.nowMs);
+    this.connector = new Connector(this.url, tls, "http/1.1", this, now);
     const options: Client.Options = {
       pipelining: 1,
       allowH2: false,
@@ -132,7 +141,8 @@ export class Target implements Candidate, PooledHost, WireHost {
       ...(pool.requestsMax > 0 ? { maxRequestsPerClient: pool.requestsMax } : {}),
     };
     this.io = io;
-    this.hostField = this.url.host;
+    // A path is no host: what nginx says too.
+    this.hostField = this.url.host || "localhost";
     this.wire = new WirePool(this.connector, io, pool, now);
     this.connections = new ConnectionPool(this.url, options, this.connector, pool);
   }
@@ -202,6 +212,9 @@ export class Target implements Candidate, PooledHost, WireHost {
       connectionsOpen: this.connectionsOpen,
       reused: this.reused,
       latencyMs: this.latency.at(nowMs),
+      tlsHandshakes: this.tlsHandshakes,
+      tlsResumptions: this.tlsResumptions,
+      tlsReloadFailures: this.#tls.failures,
     };
   }
 
@@ -217,3 +230,8 @@ export class Target implements Candidate, PooledHost, WireHost {
  * arrives in time.
  */
 const KEEP_ALIVE_MARGIN_MS = 1000;
+
+function nameOf(url: URL): string {
+  if (url.protocol === "unix:") return `unix:${url.pathname}`;
+  return `${url.hostname}:${url.port || (url.protocol === "https:" ? "443" : "80")}`;
+}

@@ -4,7 +4,7 @@
 
 import { connect, type Socket } from "node:net";
 import type { GatewayError } from "../http/errors.ts";
-import type { Connector } from "./connection.ts";
+import type { Connector } from "./connector.ts";
 import { connectFailure } from "./failures.ts";
 import type { OriginIo } from "./origin-io.ts";
 

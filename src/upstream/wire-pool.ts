@@ -1,7 +1,7 @@
 // Hot. Owns the HTTP/1.1 connections to one target: which are idle, which is taken next, when an
 // idle one is closed (RFC 9112 section 9.3).
 
-import type { Connector } from "./connection.ts";
+import type { Connector } from "./connector.ts";
 import type { OriginIo } from "./origin-io.ts";
 import { type ConnectionKeeper, type ConnectionUser, WireConnection } from "./wire-connection.ts";
 

@@ -66,6 +66,15 @@ describe("a config of one upstream", () => {
         queueTimeoutMs: 5000,
         keepAliveMs: 4000,
         ageMaxMs: 600_000,
+        requestsMax: 0,
+      },
+      tls: {
+        caFile: null,
+        certFile: null,
+        keyFile: null,
+        serverName: null,
+        verify: true,
+        minVersion: "TLSv1.2",
       },
       timeout: { connectMs: 2000, headersMs: 60_000, idleMs: 60_000, totalMs: 0 },
       retry: { attemptsMax: 2, when: ["connect", "reset"], budgetRatio: 0.2 },
@@ -109,7 +118,8 @@ upstreams:
     targets: [$PRIMARY, $SECOND?, {url: https://b.example.com/, weight: 2, backup: true}]
     balance: least-conn
     host: API.example.com
-    pool: {connections: 5, queue: 0, queueTimeout: 1s, keepAlive: 30s, maxAge: off}
+    pool: {connections: 5, queue: 0, queueTimeout: 1s, keepAlive: 30s, maxAge: off, maxRequests: 7}
+    tls: {serverName: api.internal, verify: on, minVersion: TLSv1.3}
     timeout: {connect: 500ms, headers: 10s, idle: 30s, total: 1m}
     retry: {attempts: 1, when: [reset, 503], budget: 5%}
     health: {eject: {after: 3, for: 10s}}
@@ -147,6 +157,15 @@ shutdown: {grace: 5s}
       queueTimeoutMs: 1000,
       keepAliveMs: 30_000,
       ageMaxMs: 0,
+      requestsMax: 7,
+    },
+    tls: {
+      caFile: null,
+      certFile: null,
+      keyFile: null,
+      serverName: "api.internal",
+      verify: true,
+      minVersion: "TLSv1.3",
     },
     timeout: { connectMs: 500, headersMs: 10_000, idleMs: 30_000, totalMs: 60_000 },
     retry: { attemptsMax: 1, when: ["reset", 503], budgetRatio: 0.05 },
@@ -318,7 +337,22 @@ const EVERYTHING: Complete<EdgelaneConfig> = {
       balance: "adaptive",
       protocol: "h1",
       host: "preserve",
-      pool: { connections: 1, queue: 1, queueTimeout: "1s", keepAlive: "1s", maxAge: "1m" },
+      pool: {
+        connections: 1,
+        queue: 1,
+        queueTimeout: "1s",
+        keepAlive: "1s",
+        maxAge: "1m",
+        maxRequests: "off",
+      },
+      tls: {
+        ca: "ca.pem",
+        cert: "c.pem",
+        key: "k.pem",
+        serverName: "h",
+        verify: "on",
+        minVersion: "TLSv1.2",
+      },
       timeout: { connect: "1s", headers: "1s", idle: "1s", total: "off" },
       retry: { attempts: 2, when: ["connect", "reset", 503], budget: "20%" },
       health: { path: "/h", every: "5s", eject: { after: 5, for: "30s" } },

@@ -29,13 +29,13 @@ class ConnectionEnded extends Error {}
 
 export type OriginScript = (connection: OriginConnection) => Promise<void> | void;
 
-/** Starts an origin on a free port of 127.0.0.1; with `tls` it speaks TLS. */
+/** Starts an origin on a free port of 127.0.0.1, or at a path; with `tls` it speaks TLS. */
 export async function startOrigin(
   script: OriginScript,
-  options: { tls?: TlsOptions; port?: number } = {},
+  options: { tls?: TlsOptions; port?: number; path?: string } = {},
 ): Promise<TestOrigin> {
   const origin = new TestOrigin(script, options.tls ?? null);
-  await origin.listen(options.port ?? 0);
+  await origin.listen(options.path ?? options.port ?? 0);
   return origin;
 }
 
@@ -91,13 +91,16 @@ export class TestOrigin {
   }
 
   get url(): string {
+    const address = this.#server.address();
+    if (typeof address === "string") return `unix:${address}`;
     return `${this.#secure ? "https" : "http"}://${this.host}`;
   }
 
-  listen(port: number): Promise<void> {
+  listen(at: number | string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
-      this.#server.listen(port, "127.0.0.1", () => resolve());
+      if (typeof at === "string") this.#server.listen(at, () => resolve());
+      else this.#server.listen(at, "127.0.0.1", () => resolve());
     });
   }
 

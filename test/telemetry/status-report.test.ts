@@ -72,6 +72,9 @@ test("an upstream has its percentiles and its own targets", () => {
     connectionsOpen: 1,
     reused: 0,
     latencyMs: 5,
+    tlsHandshakes: 0,
+    tlsResumptions: 0,
+    tlsReloadFailures: 0,
   };
   metrics.attach({
     targets: () => [

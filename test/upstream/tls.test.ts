@@ -1,16 +1,24 @@
 // TLS to origins: verified by default, with SNI from the target and not from Host, an authority and
 // a client certificate of one's own, and failures that are named.
 
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Cluster } from "../../src/upstream/cluster.ts";
 import {
   AUTHORITY_CERTIFICATE,
   CLIENT_CERTIFICATE,
   CLIENT_KEY,
+  EXPIRED_SERVER_CERTIFICATE,
+  OTHER_AUTHORITY_CERTIFICATE,
+  OTHER_SERVER_KEY,
+  SELF_SIGNED_CERTIFICATE,
   SERVER_CERTIFICATE,
   SERVER_KEY,
 } from "../support/certificates.ts";
+import { FakeClock } from "../support/clock.ts";
 import { answering, startOrigin, type TestOrigin } from "../support/origin.ts";
 import { clusterOf, exchange, requestOf, settled } from "./recorder.ts";
 
@@ -123,4 +131,92 @@ test("a handshake that never ends: connect_timeout", async () => {
   const got = await exchange(cluster, requestOf("GET", "/"));
   expect([got.error?.code, got.error?.beforeSend]).toEqual(["connect_timeout", true]);
   await origin.idle(100);
+});
+
+const refused: [what: string, cert: string, detail: string][] = [
+  ["expired", EXPIRED_SERVER_CERTIFICATE, "CERT_HAS_EXPIRED"],
+  ["signed by itself", SELF_SIGNED_CERTIFICATE, "DEPTH_ZERO_SELF_SIGNED_CERT"],
+];
+
+test.each(refused)("a certificate that is %s: tls_error", async (_what, cert, detail) => {
+  origin = await startOrigin(hello, { tls: { cert, key: OTHER_SERVER_KEY } });
+  cluster = clusterOf(origin.url, { tls: { ca: OTHER_AUTHORITY_CERTIFICATE } });
+  const got = await exchange(cluster, requestOf("GET", "/"));
+  expect([got.error?.code, got.error?.detail]).toEqual(["tls_error", detail]);
+  expect(origin.heads).toEqual([]);
+});
+
+test("a version below the lowest: tls_error", async () => {
+  origin = await startOrigin(hello, { tls: { ...identity, maxVersion: "TLSv1.2" } });
+  cluster = clusterOf(origin.url, { tls: { ca, minVersion: "TLSv1.3" } });
+  const got = await exchange(cluster, requestOf("GET", "/"));
+  expect(got.error?.code).toBe("tls_error");
+});
+
+describe("files", () => {
+  const closing = answering("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi");
+  let directory: string;
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), "edgelane-tls-"));
+  });
+
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  test("an authority that is taken away is trusted no more, session or not", async () => {
+    const file = join(directory, "ca.pem");
+    writeFileSync(file, ca);
+    const clock = new FakeClock();
+    origin = await startOrigin(closing, { tls: identity });
+    cluster = clusterOf(origin.url, { tls: { ca: { file } } }, clock);
+    const results: string[] = [];
+    const ask = async (): Promise<void> => {
+      const got = await exchange(cluster, requestOf("GET", "/"));
+      results.push(got.error?.code ?? got.content);
+    };
+    await ask();
+    await ask();
+    expect(cluster.targets()[0]).toMatchObject({ tlsHandshakes: 2, tlsResumptions: 1 });
+    writeFileSync(file, OTHER_AUTHORITY_CERTIFICATE);
+    clock.advance(2000);
+    await ask();
+    writeFileSync(file, `${OTHER_AUTHORITY_CERTIFICATE}${ca}`);
+    clock.advance(2000);
+    await ask();
+    expect(results).toEqual(["hi", "hi", "tls_error", "hi"]);
+  });
+
+  test("a file that becomes useless changes nothing and is counted", async () => {
+    const file = join(directory, "ca.pem");
+    writeFileSync(file, ca);
+    const clock = new FakeClock();
+    origin = await startOrigin(closing, { tls: identity });
+    cluster = clusterOf(origin.url, { tls: { ca: { file } } }, clock);
+    await exchange(cluster, requestOf("GET", "/"));
+    writeFileSync(file, "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n");
+    clock.advance(2000);
+    const got = await exchange(cluster, requestOf("GET", "/"));
+    expect([got.error, got.content]).toEqual([null, "hi"]);
+    expect(cluster.targets()[0]?.tlsReloadFailures).toBe(1);
+  });
+});
+
+test("connections are used again, and the hundredth request needs no second handshake", async () => {
+  origin = await startOrigin(hello, { tls: identity });
+  cluster = clusterOf(origin.url, { tls: { ca } });
+  for (let turn = 0; turn < 100; turn += 1) {
+    expect((await exchange(cluster, requestOf("GET", "/"))).error).toBeNull();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(cluster.targets()[0]).toMatchObject({ tlsHandshakes: 1, reused: 99 });
+});
+
+test.each(ways)("%s: a connection serves requestsMax requests", async (_way, parts) => {
+  origin = await startOrigin(hello, { tls: identity });
+  cluster = clusterOf(origin.url, { tls: { ca }, pool: { requestsMax: 2 } });
+  for (let turn = 0; turn < 5; turn += 1) {
+    expect((await exchange(cluster, requestOf("GET", "/", parts))).error).toBeNull();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(origin.accepted).toBe(3);
 });
