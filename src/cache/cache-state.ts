@@ -7,6 +7,7 @@ import { FILL_LIMITS, FillBudget, type FillLimits } from "./fill-limits.ts";
 import type { CacheKey } from "./key.ts";
 import { MEMORY_STORE_DEFAULTS, MemoryStore, type MemoryStoreOptions } from "./memory-store.ts";
 import { FRESHNESS_DEFAULTS, type FreshnessOptions } from "./policy/freshness.ts";
+import { TagPurges } from "./purge.ts";
 import type { HitFormat } from "./stored-response.ts";
 
 export interface CacheOptions {
@@ -62,8 +63,12 @@ export interface CacheStats {
   /** Waited in vain. */
   released: number;
   stored: number;
-  /** Stored responses removed by unsafe requests and purges. */
+  /** Stored responses removed by unsafe requests. */
   invalidated: number;
+  /** Stored responses removed by purges. */
+  purged: number;
+  /** Stored responses made stale by soft purges. */
+  softPurged: number;
 }
 
 export class CacheState {
@@ -81,7 +86,10 @@ export class CacheState {
     released: 0,
     stored: 0,
     invalidated: 0,
+    purged: 0,
+    softPurged: 0,
   };
+  readonly tagPurges = new TagPurges();
   /** Until when, by two words of the hash: a collision costs a wait, or spares one. */
   readonly #uncacheable: LRUCache<number, number>;
 
@@ -103,6 +111,10 @@ export class CacheState {
 
   forgetUncacheable(key: CacheKey): void {
     this.#uncacheable.delete(hashNumber(key));
+  }
+
+  forgetAllUncacheable(): void {
+    this.#uncacheable.clear();
   }
 
   isUncacheable(key: CacheKey, nowMs: number): boolean {

@@ -11,7 +11,7 @@ import { type ForwardReason, hitStatus, refusalStatus } from "./cache-status.ts"
 import { Fill, type FillReader, type FillTicket } from "./collapse.ts";
 import { CachePlan } from "./fill-plan.ts";
 import type { Forward, RouteCaching } from "./forward.ts";
-import { type CacheKey, type KeyMemory, keyOfUri } from "./key.ts";
+import { type CacheKey, type KeyMemory, keyOfUri, uriPrefixOf } from "./key.ts";
 import type { MemoryStore } from "./memory-store.ts";
 import { type OpenFill, OpenFills } from "./open-fills.ts";
 import { type RequestDirectives, requestDirectives } from "./policy/directives.ts";
@@ -20,6 +20,7 @@ import { reuse } from "./policy/reuse.ts";
 import type { RuleName } from "./policy/rules.ts";
 import { hasContent } from "./policy/storing.ts";
 import { hasValidator, validatingFields } from "./policy/validation.ts";
+import { type Purge, type PurgeCount, type PurgeScope, purgeStored } from "./purge.ts";
 import { SoloFill } from "./solo-fill.ts";
 import type { StoredResponse } from "./stored-response.ts";
 
@@ -111,22 +112,41 @@ export class Cache {
     return this.#lead(forward, reader, mayWait);
   }
 
-  /** Removes all variants of a key; returns how many there were. */
-  purge(key: CacheKey): number {
-    return this.#remove(key, null);
+  /**
+   * Removes stored responses or makes them stale. What is on its way and meant goes to those who
+   * wait for it, and is not stored. A scope that no key can have, such as a URI without a host,
+   * means nothing.
+   */
+  purge(purge: Purge): PurgeCount {
+    this.#purgeOnTheWay(purge.scope);
+    const nowMs = this.#state.clock.nowMs();
+    const purged = purgeStored(this.#state.store, this.#memory, purge, nowMs);
+    if (purge.mode === "hard") this.stats.purged += purged;
+    else this.stats.softPurged += purged;
+    return { purged };
   }
 
-  /** As `purge`, for an absolute URI. */
-  purgeUri(uri: string): number {
-    const key = keyOfUri(this.#memory, uri);
-    return key === undefined ? 0 : this.purge(key);
-  }
-
-  purgeAll(): number {
-    const count = this.#state.store.clear();
-    this.#state.stats.invalidated += count;
-    this.#fills.invalidateAll();
-    return count;
+  #purgeOnTheWay(scope: PurgeScope): void {
+    switch (scope.kind) {
+      case "uri": {
+        const key = keyOfUri(this.#memory, scope.uri);
+        if (key === undefined) return;
+        this.#fills.invalidate(key, null);
+        this.#state.forgetUncacheable(key);
+        return;
+      }
+      case "prefix": {
+        const prefix = uriPrefixOf(scope.prefix);
+        if (prefix !== undefined) this.#fills.invalidateWhere((uri) => uri.startsWith(prefix));
+        return;
+      }
+      case "tag":
+        this.#state.tagPurges.note(scope.tag);
+        return;
+      case "all":
+        this.#fills.invalidateWhere(() => true);
+        this.#state.forgetAllUncacheable();
+    }
   }
 
   #find(

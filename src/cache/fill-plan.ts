@@ -18,6 +18,7 @@ import { isOriginFailure, standInRule } from "./policy/reuse.ts";
 import type { RuleName } from "./policy/rules.ts";
 import { mayStore, type StoreDecision, storedFields } from "./policy/storing.ts";
 import { headAgrees, isAboutStored, updatedFields } from "./policy/validation.ts";
+import { hasTagFields, TAGS_MAX, tagsOf, withoutTagFields } from "./policy/tags.ts";
 import { type SelectingField, selectingFields, selects } from "./policy/vary.ts";
 import { StoredResponse } from "./stored-response.ts";
 
@@ -39,8 +40,11 @@ export class CachePlan implements FillPlan {
   #selecting: readonly SelectingField[];
   #decision: StoreDecision | null = null;
   #head: ResponseHead | null = null;
+  #tags: readonly string[];
   /** Purged or made invalid while it was on its way. */
   #isInvalid = false;
+  /** Purges by tag that came before it was asked for. */
+  readonly #tagPurges: number;
 
   constructor(state: CacheState, forward: Forward, names: readonly string[], events: PlanEvents) {
     this.#state = state;
@@ -49,12 +53,15 @@ export class CachePlan implements FillPlan {
     this.#requestMs = state.clock.nowMs();
     this.#authorization = getField(forward.request.fields, "authorization");
     this.#selecting = selectingFields(names, forward.request.fields);
+    this.#tags = forward.caching.tags;
+    this.#tagPurges = state.tagPurges.sequence;
   }
 
   decide(head: ResponseHead): FillVerdict {
     const { request, stored, key } = this.#forward;
     const nowMs = this.#state.clock.nowMs();
     this.#head = head;
+    this.#tags = tagsOf(head.fields, this.#forward.caching.tags);
     if (!isSafe(request.method)) this.#events.unsafe(head);
     if (request.method === "HEAD") this.#updateByHead(head, nowMs);
     if (stored !== null && request.method === "GET") {
@@ -97,12 +104,12 @@ export class CachePlan implements FillPlan {
     } else if (!isShareable(decision, this.#state.clock.nowMs())) {
       return false;
     }
-    if (this.#isInvalid) return false;
+    if (this.#isOutdated()) return false;
     return selects(this.#selecting, request.fields);
   }
 
   headFor(head: ResponseHead, role: "leader" | "collapsed"): ResponseHead {
-    const fields = this.#agedFields(head.fields.slice(), role);
+    const fields = this.#agedFields([...withoutTagFields(head.fields)], role);
     fields.push("Cache-Status", this.#forwardStatus(head.status, role));
     return { status: head.status, reason: head.reason, fields };
   }
@@ -120,7 +127,7 @@ export class CachePlan implements FillPlan {
     const { key } = this.#forward;
     const head = this.#head;
     if (decision === null || !decision.store || head === null || key === null) return;
-    if (this.#isInvalid || !this.#isWhole(head, pieces)) return;
+    if (this.#isOutdated() || !this.#isWhole(head, pieces)) return;
     const stored = new StoredResponse(
       {
         head: { status: head.status, reason: head.reason, fields: decision.fields },
@@ -129,6 +136,7 @@ export class CachePlan implements FillPlan {
         format: this.#state.options.format,
         rules: this.#forward.caching.rules,
         path: pathWithoutQuery(this.#forward.request.path),
+        tags: this.#tags,
       },
       pieces,
       "copy",
@@ -168,6 +176,9 @@ export class CachePlan implements FillPlan {
 
   /** A response that says beforehand that it is too large is not worth the memory until it is. */
   #fitted(decision: StoreDecision, head: ResponseHead): StoreDecision {
+    if (decision.store && this.#tags.length > TAGS_MAX) {
+      return { store: false, rule: "too_many_tags" };
+    }
     const length = Number(getField(head.fields, "content-length") ?? 0);
     const tooLarge = length > this.#state.options.memory.objectBytesMax;
     return decision.store && tooLarge ? { store: false, rule: "too_large" } : decision;
@@ -216,6 +227,8 @@ export class CachePlan implements FillPlan {
   #freshened(stored: StoredResponse, newer: ResponseHead, nowMs: number): StoredResponse {
     const { key, caching } = this.#forward;
     const { freshness, format } = this.#state.options;
+    // A 304 need not repeat the tags (RFC 9110 section 15.4.5).
+    if (!hasTagFields(newer.fields)) this.#tags = stored.tags;
     const old = stored.head();
     const fields = updatedFields(old.fields, newer.fields, nowMs);
     const head = { status: old.status, reason: old.reason, fields };
@@ -229,13 +242,14 @@ export class CachePlan implements FillPlan {
         format,
         rules: caching.rules,
         path: stored.path,
+        tags: this.#tags,
       },
       [stored.content],
       stored.sharesContent ? "share" : "copy",
     );
     // A 304 may also say that nothing is to be kept any longer (RFC 9111 section 5.2.2.5).
     if (key === null || directives.noStore || directives.private) this.#drop(stored);
-    else if (!this.#isInvalid) this.#state.store.put(key, current, (one) => one === stored);
+    else if (!this.#isOutdated()) this.#state.store.put(key, current, (one) => one === stored);
     return current;
   }
 
@@ -255,7 +269,7 @@ export class CachePlan implements FillPlan {
     disconnectedSeconds: number,
   ): ((reader: FillReader) => Answer) | undefined {
     const { stored, request } = this.#forward;
-    if (stored === null || request.method !== "GET") return undefined;
+    if (stored === null || request.method !== "GET" || stored.isWithdrawn) return undefined;
     const directives = requestDirectives(request.fields);
     const rule = standInRule(stored.metadata, directives, nowMs, disconnectedSeconds);
     if (rule === undefined) return undefined;
@@ -271,6 +285,10 @@ export class CachePlan implements FillPlan {
       });
       return answerFrom(stored, reader.request, status, nowMs);
     };
+  }
+
+  #isOutdated(): boolean {
+    return this.#isInvalid || this.#state.tagPurges.hasSince(this.#tagPurges, this.#tags);
   }
 
   #drop(stored: StoredResponse): void {

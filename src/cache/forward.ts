@@ -13,6 +13,8 @@ export interface RouteCaching {
   readonly mode: CacheMode;
   /** What hits need of the route; kept with every response that is stored. */
   readonly rules: HitRules;
+  /** Tags of all responses that are stored, besides those that they bring. */
+  readonly tags: readonly string[];
 }
 
 export interface Forward {

@@ -120,6 +120,20 @@ export function keyOfUri(memory: KeyMemory, uri: string): CacheKey | undefined {
   return keyOfTarget(memory, scheme, parts[2] ?? "", path);
 }
 
+/**
+ * The start that the keys of URIs have which start with this one: normalised as they are. Undefined
+ * where no key can start like this.
+ */
+export function uriPrefixOf(text: string): string | undefined {
+  const parts = URI_PARTS.exec(text);
+  if (parts === null) return undefined;
+  const scheme = parts[1]?.toLowerCase() === "https" ? "https" : "http";
+  const authority = withoutDefaultPort(scheme, (parts[2] ?? "").toLowerCase());
+  const path = parts[3] ?? "";
+  const prefix = `${scheme}://${authority}${path.startsWith("/") ? path : `/${path}`}`;
+  return prefix.length <= KEY_BYTES_MAX && VISIBLE.test(prefix) ? prefix : undefined;
+}
+
 const VISIBLE = /^[\x21-\x7e\x80-\xff]+$/;
 const URI_PARTS = /^(https?):\/\/([^/?#@]+)((?:[/?][^#]*)?)(?:#.*)?$/i;
 

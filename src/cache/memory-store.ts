@@ -6,6 +6,7 @@ import type { FieldLines } from "../http/message.ts";
 import type { CacheKey, KeyMemory } from "./key.ts";
 import { type RawFields, selects, selectsRaw } from "./policy/vary.ts";
 import type { StoredResponse } from "./stored-response.ts";
+import { TagIndex } from "./tag-index.ts";
 
 export interface MemoryStoreOptions {
   /** All entries together, their overhead included. */
@@ -30,19 +31,25 @@ export const MEMORY_STORE_DEFAULTS: MemoryStoreOptions = {
 /** All stored responses of one key. Never changed: another set of variants is another entry. */
 export class CacheEntry {
   readonly key: CacheKey;
+  /** Where the store has it. */
+  readonly slot: number;
   /** By Date, newest first (RFC 9111 section 4.1: the most recent one that is selected). */
   readonly variants: readonly StoredResponse[];
   /** The only variant, where it is not selected by any field: the common case of a hit. */
   readonly plain: StoredResponse | null;
+  /** Tags of all variants. */
+  readonly tags: readonly string[];
   /** All variants are selected by the same fields, so that the raw match is the only one. */
   readonly #uniform: boolean;
 
-  constructor(key: CacheKey, variants: readonly StoredResponse[]) {
+  constructor(key: CacheKey, slot: number, variants: readonly StoredResponse[]) {
     this.key = key;
+    this.slot = slot;
     this.variants = variants;
     const first = variants[0];
     const isPlain = variants.length === 1 && first?.selecting.length === 0;
     this.plain = isPlain ? (first ?? null) : null;
+    this.tags = tagsOfAll(variants);
     const names = selectingNames(first);
     this.#uniform = variants.every((variant) => selectingNames(variant) === names);
   }
@@ -70,6 +77,12 @@ export class CacheEntry {
   }
 }
 
+function tagsOfAll(variants: readonly StoredResponse[]): readonly string[] {
+  const [first] = variants;
+  if (first === undefined || variants.length === 1) return first?.tags ?? [];
+  return [...new Set(variants.flatMap((variant) => variant.tags))];
+}
+
 function selectingNames(variant: StoredResponse | undefined): string {
   return variant === undefined ? "" : variant.selecting.map((field) => field.name).join(",");
 }
@@ -87,13 +100,15 @@ export class MemoryStore {
    * lives under another word.
    */
   readonly #entries: LRUCache<number, CacheEntry>;
+  readonly #tags = new TagIndex();
 
   constructor(options: MemoryStoreOptions) {
     this.options = options;
     this.#entries = new LRUCache({
       maxSize: options.bytesMax,
       sizeCalculation: (entry) => entry.sizeBytes,
-      dispose: (_entry, _key, reason) => {
+      dispose: (entry, slot, reason) => {
+        for (const tag of entry.tags) this.#tags.delete(tag, slot);
         if (reason === "evict") this.evictions++;
       },
     });
@@ -104,7 +119,7 @@ export class MemoryStore {
   }
 
   get bytes(): number {
-    return this.#entries.calculatedSize;
+    return this.#entries.calculatedSize + this.#tags.bytes;
   }
 
   /**
@@ -128,6 +143,46 @@ export class MemoryStore {
   get(key: CacheKey): CacheEntry | undefined {
     const slot = this.#slotOf(key);
     return slot === undefined ? undefined : this.#entries.get(slot);
+  }
+
+  /** As `get`, without counting as a use. */
+  peek(key: CacheKey): CacheEntry | undefined {
+    const slot = this.#slotOf(key);
+    return slot === undefined ? undefined : this.#entries.peek(slot);
+  }
+
+  /** All entries, in no order; the store must not change meanwhile. */
+  entries(): Iterable<CacheEntry> {
+    return this.#entries.values();
+  }
+
+  /** Entries of which some variant has the tag. */
+  tagged(tag: string): CacheEntry[] {
+    const entries: CacheEntry[] = [];
+    for (const slot of this.#tags.slotsOf(tag)) {
+      const entry = this.#entries.peek(slot);
+      if (entry !== undefined) entries.push(entry);
+    }
+    return entries;
+  }
+
+  /** Drops every variant with the tag; returns how many. The index forgets the tag at once. */
+  removeTagged(tag: string): number {
+    let count = 0;
+    for (const slot of this.#tags.take(tag)) {
+      const entry = this.#entries.peek(slot);
+      if (entry === undefined) continue;
+      const [only] = entry.variants;
+      if (entry.variants.length === 1 && only !== undefined) {
+        // Nearly all of them, maybe 100,000.
+        only.withdraw();
+        this.#entries.delete(slot);
+        count++;
+      } else {
+        count += this.removeWhere(entry, (stored) => stored.tags.includes(tag));
+      }
+    }
+    return count;
   }
 
   /**
@@ -154,11 +209,20 @@ export class MemoryStore {
 
   /** Drops the whole entry; returns how many stored responses it held. */
   remove(key: CacheKey): number {
-    const slot = this.#slotOf(key);
-    if (slot === undefined) return 0;
-    const count = this.#entries.peek(slot)?.variants.length ?? 0;
-    this.#entries.delete(slot);
-    return count;
+    const entry = this.peek(key);
+    return entry === undefined ? 0 : this.removeWhere(entry, () => true);
+  }
+
+  /** Drops those variants of an entry that are no longer valid; returns how many. */
+  removeWhere(entry: CacheEntry, isMeant: (stored: StoredResponse) => boolean): number {
+    if (this.#entries.peek(entry.slot) !== entry) return 0;
+    const kept: StoredResponse[] = [];
+    for (const variant of entry.variants) {
+      if (isMeant(variant)) variant.withdraw();
+      else kept.push(variant);
+    }
+    this.#replace(entry.key, entry.slot, kept);
+    return entry.variants.length - kept.length;
   }
 
   /** Drops one stored response and leaves the other variants. */
@@ -173,13 +237,6 @@ export class MemoryStore {
     );
   }
 
-  clear(): number {
-    let count = 0;
-    for (const entry of this.#entries.values()) count += entry.variants.length;
-    this.#entries.clear();
-    return count;
-  }
-
   #slotOf(key: CacheKey): number | undefined {
     if (this.#entries.peek(key.h0)?.key.equals(key) === true) return key.h0;
     return this.#entries.peek(key.h1)?.key.equals(key) === true ? key.h1 : undefined;
@@ -191,8 +248,16 @@ export class MemoryStore {
   }
 
   #replace(key: CacheKey, slot: number, variants: readonly StoredResponse[]): void {
+    if (variants.length === 0) {
+      this.#entries.delete(slot);
+      return;
+    }
     key.detach();
-    if (variants.length === 0) this.#entries.delete(slot);
-    else this.#entries.set(slot, new CacheEntry(key, variants));
+    const entry = new CacheEntry(key, slot, variants);
+    this.#entries.set(slot, entry);
+    if (this.#entries.peek(slot) !== entry) return;
+    for (const tag of entry.tags) this.#tags.add(tag, slot);
+    // The index takes its bytes from the same limit.
+    while (this.bytes > this.options.bytesMax) this.#entries.pop();
   }
 }

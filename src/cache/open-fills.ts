@@ -66,9 +66,12 @@ export class OpenFills {
     }
   }
 
-  invalidateAll(): void {
+  /** As `invalidate`, for every key whose URI passes. */
+  invalidateWhere(isMeant: (uri: string) => boolean): void {
     for (const first of this.#chains) {
-      for (let open = first; open !== null; open = open.next) open.plan.invalidate();
+      for (let open = first; open !== null; open = open.next) {
+        if (isMeant(open.key.uri)) open.plan.invalidate();
+      }
     }
   }
 }

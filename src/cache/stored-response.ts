@@ -43,6 +43,8 @@ export interface StoredParts {
   readonly rules: HitRules;
   /** Path without its query, for the log. */
   readonly path: string;
+  /** What it can be purged by. */
+  readonly tags: readonly string[];
 }
 
 /**
@@ -61,15 +63,17 @@ const STORED_OVERHEAD_BYTES = 2_100;
 
 export class StoredResponse {
   readonly status: number;
-  readonly metadata: StoredMetadata;
   readonly selecting: readonly SelectingField[];
   readonly rules: HitRules;
   readonly path: string;
+  readonly tags: readonly string[];
   readonly contentLength: number;
   /** A plain request is a hit from here on … (milliseconds, wall clock) */
   readonly hitFromMs: number;
   /** … until before here. 0 where each use needs a decision of the policy. */
   hitUntilMs: number;
+  /** Purged or made invalid: whoever still holds it has had it from before, and keeps it no more. */
+  isWithdrawn = false;
 
   /**
    * The part of a hit's log line that this response determines; prepared by the gateway when first
@@ -82,6 +86,7 @@ export class StoredResponse {
    */
   tail: Uint8Array | null;
 
+  #metadata: StoredMetadata;
   readonly #format: HitFormat;
   readonly #reason: string;
   /**
@@ -105,10 +110,11 @@ export class StoredResponse {
   constructor(parts: StoredParts, content: readonly Uint8Array[], placement: "copy" | "share") {
     const { metadata, format } = parts;
     this.status = parts.head.status;
-    this.metadata = metadata;
+    this.#metadata = metadata;
     this.selecting = parts.selecting;
     this.rules = parts.rules;
     this.path = parts.path;
+    this.tags = parts.tags;
     this.#format = format;
     this.#reason =
       parts.head.reason === "" ? (STATUS_CODES[parts.head.status] ?? "") : parts.head.reason;
@@ -137,6 +143,10 @@ export class StoredResponse {
     this.#view = this.#buffer;
   }
 
+  get metadata(): StoredMetadata {
+    return this.#metadata;
+  }
+
   /** Content bytes; they never change, and stay valid for whoever holds the view. */
   get content(): Uint8Array {
     return this.tail ?? this.#buffer.subarray(this.#headEnd);
@@ -155,7 +165,28 @@ export class StoredResponse {
     if (this.tail !== null) size += this.contentLength;
     size += this.#upstreamStatus.length + this.metadata.etag.length;
     for (const field of this.selecting) size += selectingFieldBytes(field);
+    for (const tag of this.tags) size += TAG_BYTES + tag.length;
     return size;
+  }
+
+  /** Stale from now on: a soft purge. Its stale windows begin now, unless they had begun. */
+  expire(nowMs: number): void {
+    const { lifetimeSeconds } = this.#metadata;
+    const ageSeconds = Math.floor(Math.max(0, nowMs - this.#metadata.bornMs) / 1000);
+    this.hitUntilMs = 0;
+    if (lifetimeSeconds <= ageSeconds) return;
+    this.#metadata = {
+      ...this.#metadata,
+      lifetimeSeconds: ageSeconds,
+      freshnessRule: "fresh_purged",
+      hitUntilMs: 0,
+    };
+  }
+
+  /** It leaves the store because it is no longer valid. */
+  withdraw(): void {
+    this.hitUntilMs = 0;
+    this.isWithdrawn = true;
   }
 
   /**
@@ -259,6 +290,9 @@ const PREFIX_AGE_MAX = 2_147_483_648;
 /** From the end of the prefix back to the first digit of the counter: the digits and CRLF. */
 const COUNTER_END = 10;
 const HEX = Buffer.from("0123456789abcdef", "latin1");
+
+/** A string with its header, and its place in the list. */
+const TAG_BYTES = 32;
 
 /** Fields that the prefix or the framing write themselves, and those that end at this hop. */
 const NOT_STATIC = new Set(["age", "cache-status", "x-request-id", "content-length"]);

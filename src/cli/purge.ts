@@ -12,13 +12,15 @@ const ANSWER_TIMEOUT_MS = 5000;
 
 export async function run({ operands, options, terminal }: Invocation): Promise<ExitCode> {
   const address = readAdmin(options.get("admin") ?? ADMIN_DEFAULT);
-  const body = readSubject(operands[0], options.has("all"));
+  const isSoft = options.has("soft");
+  const body = { ...readScope(operands[0], options), ...(isSoft ? { soft: true } : {}) };
   const token = terminal.environment["EDGELANE_ADMIN_TOKEN"];
   const purged = await postPurge(`http://${address}/purge`, body, token);
+  const become = isSoft ? "made stale" : "removed";
   terminal.print(
     options.has("json")
       ? JSON.stringify({ purged })
-      : `${purged} stored ${purged === 1 ? "response" : "responses"} removed`,
+      : `${purged} stored ${purged === 1 ? "response" : "responses"} ${become}`,
   );
   return EXIT.ok;
 }
@@ -32,14 +34,25 @@ function readAdmin(text: string): string {
   return formatAddress({ host: host ?? "127.0.0.1", port });
 }
 
-function readSubject(url: string | undefined, isAll: boolean): object {
-  if (isAll && url !== undefined) throw usageError("purge takes a URL or --all, not both");
-  if (isAll) return { all: true };
-  if (url === undefined) throw usageError("purge: which URL? Or --all");
+/** What the admin API calls the one thing that is to be purged. */
+function readScope(url: string | undefined, options: Invocation["options"]): object {
+  const given = ["all", "tag", "prefix"].filter((name) => options.has(name));
+  const named = [...(url === undefined ? [] : ["a URL"]), ...given.map((name) => `--${name}`)];
+  if (named.length > 1) throw usageError(`purge takes ${named.slice(0, 2).join(" or ")}, not both`);
+  if (url !== undefined) return { url: readUrl(url) };
+  if (options.has("all")) return { all: true };
+  const tag = options.get("tag");
+  if (tag !== undefined) return { tag };
+  const prefix = options.get("prefix");
+  if (prefix !== undefined) return { prefix: readUrl(prefix) };
+  throw usageError("purge: which URL? Or --tag, --prefix or --all");
+}
+
+function readUrl(url: string): string {
   if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) {
     throw usageError(`"${url}" is not a URL of http or https`);
   }
-  return { url };
+  return url;
 }
 
 async function postPurge(url: string, body: object, token: string | undefined): Promise<number> {
@@ -62,10 +75,20 @@ async function postPurge(url: string, body: object, token: string | undefined): 
   if (response.status === 401) {
     throw new CommandError("the admin API wants a token: set EDGELANE_ADMIN_TOKEN");
   }
+  if (response.status === 400 && isRefusal(answer)) throw usageError(`purge: ${answer.detail}`);
   if (!response.ok || typeof answer !== "object" || answer === null || !("purged" in answer)) {
     throw new CommandError(`the admin API answered ${response.status}`);
   }
   return Number(answer.purged);
+}
+
+function isRefusal(answer: unknown): answer is { readonly detail: string } {
+  return (
+    typeof answer === "object" &&
+    answer !== null &&
+    "detail" in answer &&
+    typeof answer.detail === "string"
+  );
 }
 
 /** fetch hides the system's error in the cause of its own. */

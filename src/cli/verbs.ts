@@ -119,18 +119,20 @@ const CONFIG: readonly Verb[] = [
 const RUNNING: readonly Verb[] = [
   {
     name: "purge",
-    usage: "URL | --all [--admin ADDR] [--json]",
+    usage: "URL | --tag T | --prefix P | --all [--soft] [--admin ADDR] [--json]",
     about: "remove stored responses from a running gateway",
     details: [
-      "A URL stands for all its variants. The token comes from EDGELANE_ADMIN_TOKEN.",
+      "A URL stands for all its variants; a prefix for every URL that starts with it.",
+      "Tags are those of Surrogate-Key, Cache-Tag and the route. What is on its way is not stored.",
+      "The token comes from EDGELANE_ADMIN_TOKEN.",
       "Exits 3 when the admin API cannot be reached.",
     ],
     operandsMax: 1,
     options: [
       { name: "all", about: "everything that is stored" },
-      { name: "tag", value: "T", about: "what carries a tag", unavailable: true },
-      { name: "prefix", value: "P", about: "what starts with a URL", unavailable: true },
-      { name: "soft", about: "keep as stale", unavailable: true },
+      { name: "tag", value: "T", about: "what carries a tag" },
+      { name: "prefix", value: "P", about: "what starts with a URL" },
+      { name: "soft", about: "keep it as stale: validated before it is used" },
       { name: "admin", value: "ADDR", about: "where the admin API is; 127.0.0.1:9180" },
       JSON_OPTION,
     ],

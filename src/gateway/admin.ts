@@ -6,10 +6,12 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Hono } from "hono";
 import type { Context } from "hono";
+import type { Purge, PurgeCount } from "../cache/purge.ts";
 import { refuse } from "./admin-access.ts";
 import type { AdminRequest, Exposure } from "./admin-access.ts";
 import { redactConfig } from "./config-redaction.ts";
 import type { ListenAddress } from "./gateway-config.ts";
+import { readPurge } from "./purge-request.ts";
 
 /** Content of a request, in bytes; a purge is a URL. Past it: 413. */
 const BODY_BYTES_MAX = 64 * 1024;
@@ -48,10 +50,8 @@ export interface AdminDependencies {
   status(): unknown;
   /** The config that serves; secrets are redacted here. */
   config(): unknown;
-  /** Removes the stored responses of one URL, and says how many there were. */
-  purge(url: URL): number | Promise<number>;
-  /** Removes everything that is stored, and says how much that was. */
-  purgeAll(): number | Promise<number>;
+  /** Removes stored responses or makes them stale, and says how many there were. */
+  purge(purge: Purge): PurgeCount | Promise<PurgeCount>;
   /** Files of the dashboard by path: "/", "/dashboard.js", … */
   readonly page: ReadonlyMap<string, PageFile>;
   /** An admin request failed unexpectedly. */
@@ -174,15 +174,11 @@ function adminRoutes(dependencies: AdminDependencies): Route[] {
 
 async function purge(context: AdminContext, dependencies: AdminDependencies): Promise<Response> {
   const body: unknown = await context.req.json().catch(() => null);
-  if (typeof body === "object" && body !== null && "all" in body && body.all === true) {
-    return context.json({ purged: await dependencies.purgeAll() });
+  const reading = readPurge(body);
+  if ("problem" in reading) {
+    return context.json({ error: "invalid_request", detail: reading.problem }, 400);
   }
-  const url = typeof body === "object" && body !== null && "url" in body ? body.url : null;
-  if (typeof url !== "string" || !/^https?:\/\//i.test(url) || !URL.canParse(url)) {
-    const detail = 'expected {"url": "http://host/path"} or {"all": true}';
-    return context.json({ error: "invalid_request", detail }, 400);
-  }
-  return context.json({ purged: await dependencies.purge(new URL(url)) });
+  return context.json(await dependencies.purge(reading.purge));
 }
 
 function adminRequest(context: AdminContext): AdminRequest {

@@ -12,4 +12,6 @@ export function syncCacheCells(metrics: Metrics, stats: CacheStats): void {
   metrics.set(cells.CACHE_REVALIDATED, stats.revalidated);
   metrics.set(cells.CACHE_STORES, stats.stored);
   metrics.set(cells.CACHE_BYPASSES, stats.bypassed);
+  metrics.set(cells.CACHE_PURGES, stats.purged);
+  metrics.set(cells.CACHE_SOFT_PURGES, stats.softPurged);
 }

@@ -185,6 +185,7 @@ function resolveRouteCache(cache: NonNullable<EdgelaneRoute["cache"]>): resolved
     kind: "fixed",
     ttlSeconds: Math.floor(duration("", cache.ttl) / 1000),
     staleSeconds: cache.stale === undefined ? 0 : Math.floor(duration("", cache.stale) / 1000),
+    tags: [...new Set(cache.tags ?? [])],
   };
 }
 

@@ -77,11 +77,6 @@ export const UNAVAILABLE: readonly UnavailableKey[] = [
     consequence: "compression; responses pass through as the origin coded them",
   },
   {
-    key: "routes[].cache.tags",
-    effect: "warning",
-    consequence: "purging by tag; tags are not kept",
-  },
-  {
     key: "upstreams.<name>.balance",
     applies: (value) => value === "hash" || value === "adaptive",
     effect: "warning",

@@ -109,6 +109,8 @@ export type RouteCache =
       readonly ttlSeconds: number;
       /** How long a stale response may still be used after its lifetime. */
       readonly staleSeconds: number;
+      /** What its stored responses can be purged by, besides their own tags. */
+      readonly tags: readonly string[];
     };
 
 export interface RouteConfig {

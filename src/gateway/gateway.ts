@@ -10,7 +10,7 @@ import { systemClock } from "../clock.ts";
 import { type Core, type Engine, loadCore } from "../core/core.ts";
 import { AccessLog } from "../telemetry/access-log.ts";
 import { createLogger } from "../telemetry/log.ts";
-import { CACHE_PURGES, CONFIG_LOADED_SECONDS } from "../telemetry/metric-table.ts";
+import { CONFIG_LOADED_SECONDS } from "../telemetry/metric-table.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { StatusReport } from "../telemetry/status-report.ts";
 import { OriginIo } from "../upstream/origin-io.ts";
@@ -240,18 +240,12 @@ class GatewayProcess implements Gateway {
         return this.#status.read();
       },
       config: () => this.#config,
-      purge: (url) => this.#countPurged(this.#cache.purgeUri(url.href)),
-      purgeAll: () => this.#countPurged(this.#cache.purgeAll()),
+      purge: (purge) => this.#cache.purge(purge),
       page: dashboardFiles(),
       onError: (error) => this.#logger.error({ error }, "an admin request failed"),
     });
     const { port } = await this.#admin.listen(config.address);
     return urlOf({ ...config.address, port });
-  }
-
-  #countPurged(removed: number): number {
-    this.#metrics.add(CACHE_PURGES, removed);
-    return removed;
   }
 
   /** Bound, so that it can be handed to Bun.serve and Deno.serve as it is. */

@@ -46,7 +46,11 @@ export function buildGeneration(
       upstream,
       cluster,
       upstreamRow: metrics.upstream(upstream.name),
-      caching: { mode: cacheMode(config, route), rules: hitRules(route, metrics) },
+      caching: {
+        mode: cacheMode(config, route),
+        rules: hitRules(route, metrics),
+        tags: routeTags(route),
+      },
     };
   });
   return { config, clusters, routes };
@@ -64,6 +68,10 @@ function cacheMode(config: GatewayConfig, { cache }: RouteConfig): CacheMode {
   if (config.cache.memoryBytesMax === 0) return { kind: "off" };
   if (cache.kind !== "fixed") return cache;
   return { kind: "ttl", ttlSeconds: cache.ttlSeconds, staleSeconds: cache.staleSeconds };
+}
+
+function routeTags({ cache }: RouteConfig): readonly string[] {
+  return cache.kind === "fixed" ? cache.tags : [];
 }
 
 function hitRules(route: RouteConfig, metrics: Metrics): HitRules {

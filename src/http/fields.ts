@@ -94,6 +94,7 @@ const END_TO_END: ReadonlySet<string> = new Set([
   "authentication-info",
   "baggage",
   "cache-status",
+  "cache-tag",
   "cdn-cache-control",
   "clear-site-data",
   "content-disposition",

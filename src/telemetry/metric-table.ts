@@ -25,7 +25,8 @@ export const RELOADS_FAILED = 13;
 export const CONFIG_LOADED_SECONDS = 14;
 /** 1 when the last reload was applied, 0 when it failed; a level, not a counter. */
 export const RELOAD_SUCCEEDED = 15;
-export const CELL_COUNT = 16;
+export const CACHE_SOFT_PURGES = 16;
+export const CELL_COUNT = 17;
 
 export type Cell = number;
 
@@ -89,6 +90,11 @@ export const METRICS: readonly MetricRow[] = [
     "Requests for which the cache was not consulted.",
   ),
   cell("gateway_cache_purges_total", CACHE_PURGES, "Stored responses removed by a purge."),
+  cell(
+    "gateway_cache_soft_purges_total",
+    CACHE_SOFT_PURGES,
+    "Stored responses made stale by a soft purge.",
+  ),
   {
     name: "gateway_cache_evictions_total",
     type: "counter",

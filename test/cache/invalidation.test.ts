@@ -2,10 +2,12 @@
 // 9111 section 4.4) and purges.
 
 import { beforeEach, describe, expect, test } from "vitest";
+import type { Purge, PurgeScope } from "../../src/cache/purge.ts";
 import { CacheHarness } from "../support/cache-harness.ts";
 
 const FRESH = ["Cache-Control", "max-age=60"];
 const TAGGED = [...FRESH, "ETag", '"1"'];
+const hard = (scope: PurgeScope): Purge => ({ scope, mode: "hard" });
 let harness: CacheHarness;
 
 beforeEach(() => {
@@ -38,8 +40,12 @@ describe("RFC 9111 4.4 invalidation and purges", () => {
         h.calls.splice(1, 1)[0]?.respond(200, []);
       },
     ],
-    ["a purge", (h) => h.cache.purgeUri("http://a.test/")],
-    ["a purge of everything", (h) => h.cache.purgeAll()],
+    ["a purge", (h) => h.cache.purge(hard({ kind: "uri", uri: "http://a.test/" }))],
+    [
+      "a purge of a prefix",
+      (h) => h.cache.purge(hard({ kind: "prefix", prefix: "http://A.test" })),
+    ],
+    ["a purge of everything", (h) => h.cache.purge(hard({ kind: "all" }))],
   ])("what was on its way before %s is not stored", (_name, invalidate) => {
     const reader = harness.get("/");
     invalidate(harness);
@@ -56,7 +62,7 @@ describe("RFC 9111 4.4 invalidation and purges", () => {
     harness.store("/", TAGGED, "old");
     harness.clock.advance(60_000);
     const reader = harness.get("/");
-    harness.cache.purgeUri("http://a.test/");
+    harness.cache.purge(hard({ kind: "uri", uri: "http://a.test/" }));
     harness.call().respond(304, []);
     expect(reader.seen).toBe("200:old");
     expect(harness.cache.store.count).toBe(0);
@@ -73,13 +79,5 @@ describe("RFC 9111 4.4 invalidation and purges", () => {
     one.respond(200, [...FRESH, "Content-Location", "/a"], "one");
     expect(first.seen).toBe("200:one");
     expect(harness.get("/a").seen).toBe("waiting");
-  });
-
-  test("a purge says how many stored responses it removed", () => {
-    harness.store("/", [...FRESH, "Vary", "Foo"], "1", ["Foo", "1"]);
-    harness.store("/", [...FRESH, "Vary", "Foo"], "2", ["Foo", "2"]);
-    expect(harness.cache.purgeUri("http://A.test:80/")).toBe(2);
-    expect(harness.cache.purgeUri("http://a.test/")).toBe(0);
-    expect(harness.cache.purgeUri("nonsense")).toBe(0);
   });
 });

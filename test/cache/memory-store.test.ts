@@ -87,14 +87,6 @@ describe("bounds", () => {
     expect(find(store, "http://a.test/1")).toBeUndefined();
     expect(store.bytes).toBe(0);
   });
-
-  test("clear says how many there were", () => {
-    const store = new MemoryStore(OPTIONS);
-    put(store, "http://a.test/1", "1");
-    put(store, "http://a.test/2", "2");
-    expect(store.clear()).toBe(2);
-    expect([store.count, store.bytes]).toEqual([0, 0]);
-  });
 });
 
 test("what is counted covers what the heap and the buffers take, and not much more", () => {

@@ -14,9 +14,10 @@ let gateway: TestGateway;
 let asked = 0;
 
 beforeAll(async () => {
-  origin = createServer((_request, response) => {
+  origin = createServer((request, response) => {
     asked += 1;
     response.setHeader("Cache-Control", "max-age=600");
+    response.setHeader("Surrogate-Key", `all path${request.url?.replaceAll("/", "-")}`);
     response.end("stored");
   }).listen(0, "127.0.0.1");
   await once(origin, "listening");
@@ -65,6 +66,42 @@ describe("purge", () => {
     expect([all.code, JSON.parse(all.stdout)]).toEqual([0, { purged: 2 }]);
   });
 
+  it("removes what carries a tag or starts with a URL", async () => {
+    await purge("--all");
+    for (const path of ["/a/1", "/a/2", "/b/1"]) await load(path);
+    expect(await purge("--tag", "path-b-1")).toMatchObject({
+      code: 0,
+      stdout: "1 stored response removed\n",
+    });
+    const prefix = `http://127.0.0.1:${gateway.port}/a/`;
+    expect(await purge("--prefix", prefix)).toMatchObject({
+      code: 0,
+      stdout: "2 stored responses removed\n",
+    });
+    expect((await purge("--tag", "all")).stdout).toBe("0 stored responses removed\n");
+  });
+
+  it("makes stale with --soft: asked of the origin again, kept until then", async () => {
+    await purge("--all");
+    await load("/soft");
+    const before = asked;
+    expect(await purge("--tag", "all", "--soft")).toMatchObject({
+      code: 0,
+      stdout: "1 stored response made stale\n",
+    });
+    await load("/soft");
+    await load("/soft");
+    expect(asked).toBe(before + 1);
+  });
+
+  it("repeats what the admin API says of a tag that none can be", async () => {
+    const { code, stderr } = await purge("--tag", "a b");
+    expect([code, stderr]).toEqual([
+      2,
+      "edgelane: purge: a tag has 1 to 1024 visible ASCII characters, no spaces and no commas\n",
+    ]);
+  });
+
   it("says that a token is missing", async () => {
     const { code, stderr } = await edgelane(
       ["purge", "--all", "--admin", `127.0.0.1:${gateway.adminPort}`],
@@ -89,14 +126,15 @@ describe("purge", () => {
   });
 
   it.each([
-    [[], "purge: which URL? Or --all"],
+    [[], "purge: which URL? Or --tag, --prefix or --all"],
     [["http://h/", "--all"], "purge takes a URL or --all, not both"],
+    [["--all", "--tag", "t"], "purge takes --all or --tag, not both"],
+    [["--prefix", "h/"], '"h/" is not a URL of http or https'],
     [["ftp://h/"], '"ftp://h/" is not a URL of http or https'],
     [
       ["--all", "--admin", "nowhere"],
       '--admin: "nowhere" is not an address such as 127.0.0.1:9180',
     ],
-    [["--tag", "x"], "--tag is not available in this version"],
   ])("ends with 2 for %j", async (args, sentence) => {
     const { code, stderr } = await edgelane(["purge", ...args]);
     expect([code, stderr]).toEqual([2, `edgelane: ${sentence}\n`]);

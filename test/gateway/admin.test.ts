@@ -5,6 +5,7 @@ import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createAdmin } from "../../src/gateway/admin.ts";
+import type { Purge } from "../../src/cache/purge.ts";
 import type { Admin, AdminDependencies } from "../../src/gateway/admin.ts";
 import { within } from "../support/within.ts";
 
@@ -12,7 +13,7 @@ const TOKEN = "s3cret-token-of-the-operator";
 
 let admin: Admin;
 let port: number;
-let purged: string[];
+let purged: Purge[];
 let errors: unknown[];
 let ready: { ready: boolean; reason: string };
 
@@ -33,13 +34,9 @@ async function start(overrides: Partial<AdminDependencies> = {}): Promise<void> 
       admin: { token: TOKEN, address: { host: null, port: 1 } },
       cache: { redis: "redis://user:pa55@cache:6379/0" },
     }),
-    purge: (url) => {
-      purged.push(url.href);
-      return 2;
-    },
-    purgeAll: () => {
-      purged.push("all");
-      return 3;
+    purge: (purge) => {
+      purged.push(purge);
+      return { purged: 2 };
     },
     page: new Map([["/", { type: "text/html; charset=utf-8", content: "<p>ä</p>" }]]),
     onError: (error) => errors.push(error),
@@ -140,14 +137,15 @@ describe("answers", () => {
       status: 200,
       text: '{"purged":2}',
     });
-    expect(purged).toEqual(["http://example.com/a?b=c"]);
+    const scope = { kind: "uri", uri: "http://example.com/a?b=c" };
+    expect(purged).toEqual([{ scope, mode: "hard" }]);
   });
 
   test("a purge of everything", async () => {
     await start();
     const answer = await send("POST", "/purge", { ...PURGE, body: '{"all":true}' });
-    expect(answer).toMatchObject({ status: 200, text: '{"purged":3}' });
-    expect(purged).toEqual(["all"]);
+    expect(answer).toMatchObject({ status: 200, text: '{"purged":2}' });
+    expect(purged).toEqual([{ scope: { kind: "all" }, mode: "hard" }]);
   });
 
   test("the page as UTF-8, and fields that keep it to itself, on every answer", async () => {
@@ -194,7 +192,7 @@ describe("refusals", () => {
     ["no content", ""],
     ["no JSON", "{"],
     ["null", "null"],
-    ["no url", '{"tag":"a"}'],
+    ["no url", '{"uri":"http://a/"}'],
     ["a list", '["http://a/"]'],
     ["a relative URL", '{"url":"/a"}'],
     ["another scheme", '{"url":"file:///etc/passwd"}'],
@@ -358,8 +356,7 @@ describe("the end", () => {
       metrics: async () => ({ type: "text/plain", text: "" }),
       status: () => null,
       config: () => null,
-      purgeAll: () => 0,
-      purge: () => 0,
+      purge: () => ({ purged: 0 }),
       page: new Map(),
       onError: () => {},
     });

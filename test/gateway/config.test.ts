@@ -126,7 +126,7 @@ upstreams:
 cache: {memory: 1MB, objectMax: 8MB, coalesce: false}
 routes:
   - {match: /*, to: api, cache: off, timing: true}
-  - {match: GET /assets/*, name: assets, to: api, cache: {ttl: 1h, stale: 1d}}
+  - {match: GET /assets/*, name: assets, to: api, cache: {ttl: 1h, stale: 1d, tags: [a, b, a]}}
 limits: {body: off, bodyRate: off, connections: $CONNECTIONS}
 log: {level: debug, access: access.log}
 shutdown: {grace: 5s}
@@ -180,7 +180,7 @@ shutdown: {grace: 5s}
   expect(config.routes.map(({ name, cache, timing }) => ({ name, cache, timing }))).toEqual([
     {
       name: "assets",
-      cache: { kind: "fixed", ttlSeconds: 3600, staleSeconds: 86_400 },
+      cache: { kind: "fixed", ttlSeconds: 3600, staleSeconds: 86_400, tags: ["a", "b"] },
       timing: false,
     },
     { name: "/*", cache: { kind: "off" }, timing: true },
@@ -223,7 +223,6 @@ describe("what this version does not have", () => {
     ["routes[0].limit", route("limit: {rate: 100/s, burst: 200, by: ip}"), "error"],
     ["routes[0].validate", route("validate: {openapi: openapi.yaml}"), "error"],
     ["routes[0].compress", route("compress: true"), "warning"],
-    ["routes[0].cache.tags", route("cache: {ttl: 1h, tags: [a]}"), "warning"],
     ["workers", top("workers: auto"), "warning"],
     ["workers", top("workers: 4"), "warning"],
     ["cache.redis", top("cache: {redis: redis://127.0.0.1}"), "warning"],

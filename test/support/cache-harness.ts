@@ -60,7 +60,7 @@ export class CacheHarness {
   callCount = 0;
   /** Answers at once where it is set. */
   origin: ((call: OriginCall) => void) | null = null;
-  caching: RouteCaching = { mode: { kind: "auto" }, rules: HIT_RULES };
+  caching: RouteCaching = { mode: { kind: "auto" }, rules: HIT_RULES, tags: [] };
 
   constructor(options: Partial<CacheOptions> = {}) {
     const all = { ...CACHE_DEFAULTS, format: HIT_FORMAT, ...options };
@@ -68,7 +68,7 @@ export class CacheHarness {
   }
 
   set mode(mode: CacheMode) {
-    this.caching = { mode, rules: HIT_RULES };
+    this.caching = { ...this.caching, mode };
   }
 
   lookup(request: RequestHead): Found {

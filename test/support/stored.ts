@@ -19,6 +19,7 @@ export interface StoredOptions {
   readonly content?: string | readonly Uint8Array[];
   readonly requestFields?: readonly string[];
   readonly responseMs?: number;
+  readonly tags?: readonly string[];
   readonly placement?: "copy" | "share";
 }
 
@@ -42,6 +43,7 @@ export function storedResponse(options: StoredOptions = {}): StoredResponse {
       format: HIT_FORMAT,
       rules: HIT_RULES,
       path: "/path",
+      tags: options.tags ?? [],
     },
     pieces,
     options.placement ?? "copy",

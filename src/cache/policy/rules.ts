@@ -41,6 +41,7 @@ export const RULES = {
   nothing_to_reuse: { section: "RFC 9111 3", text: "neither a freshness lifetime nor a validator" },
   route_off: { section: "route", text: "the route does not cache" },
   too_large: { section: "limit", text: "larger than an object may be" },
+  too_many_tags: { section: "limit", text: "more tags than are kept: a purge could miss it" },
   over_budget: { section: "limit", text: "the budget for responses in flight was used up" },
   broken_off: { section: "RFC 9111 3.3", text: "the response was not received to its end" },
   // Where the freshness lifetime comes from.
@@ -53,6 +54,7 @@ export const RULES = {
     text: "a tenth of the time since Last-Modified, at most a day",
   },
   fresh_route: { section: "route", text: "the route's ttl" },
+  fresh_purged: { section: "purge", text: "a soft purge ended the freshness lifetime" },
   fresh_none: { section: "RFC 9111 4.2.1", text: "no freshness lifetime: each use is validated" },
   fresh_invalid: {
     section: "RFC 9111 4.2.1",

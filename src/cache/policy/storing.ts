@@ -15,6 +15,7 @@ import {
 } from "./freshness.ts";
 import type { StoredMetadata } from "./metadata.ts";
 import type { RuleName } from "./rules.ts";
+import { hasTagFields, TAG_FIELDS } from "./tags.ts";
 import { varyNames } from "./vary.ts";
 
 /** What a decision looks at of a request; the target URI only counts for POST. */
@@ -72,7 +73,7 @@ export function mayStore(
 
 /**
  * The field lines that go into the store (RFC 9111 section 3.1), with a Date (RFC 9110 section
- * 6.6.1).
+ * 6.6.1) and without tags, which are kept apart.
  */
 export function storedFields(
   fields: FieldLines,
@@ -84,6 +85,7 @@ export function storedFields(
   const hasDate = date !== undefined && !Number.isNaN(parseHttpDate(date, responseMs));
   const without = new Set(stripped);
   if (!hasDate) without.add("date");
+  if (hasTagFields(kept)) for (const name of TAG_FIELDS) without.add(name);
   const result = without.size === 0 ? kept : withoutFields(kept, without);
   if (!hasDate || without.has("date")) result.push("Date", formatHttpDate(responseMs));
   return result;
