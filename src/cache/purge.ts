@@ -68,7 +68,7 @@ function entriesOf(
     }
     case "tag":
       return store.tagged(scope.tag);
-    case "all":
+    default:
       return [...store.entries()];
   }
 }
