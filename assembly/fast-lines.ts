@@ -3,7 +3,7 @@
 // leaves off, and field-lines.ts goes on there byte by byte.
 
 import { noteMeaning } from "./field-meaning";
-import { candidateId, entryOf, matches } from "./field-names";
+import { candidateId, sameBytes, textOf } from "./field-names";
 import {
   FIELD_EXPECT,
   FIELD_HOST,
@@ -16,14 +16,14 @@ import {
 } from "./layout";
 import { isOws } from "./field-lines";
 import { getWord, setWord } from "./record";
-import { COLON, CR, lastBlockAddress, SP, tokenEnd, valueEnd, valueStops } from "./scan";
+import { COLON, lastBlockAddress, SP, splat, tokenStops, valueStops } from "./scan";
 import { FIELD_COUNT_MAX } from "../build/wasm/assembly/limits";
 
 export const CRLF: u16 = 0x0a0d;
 /** Bytes behind a line's last one that its loads may touch. */
 const OVERREACH: usize = 48;
-/** A line is long from here on; measured, shorter ones gain nothing from larger steps. */
-const FAR: usize = 256;
+/** A line is long from here on: it goes on in steps of four blocks. */
+const FAR: usize = 64;
 
 /** End of the input, or so far before the end of memory that no load can leave it. */
 // @ts-ignore: decorator
@@ -46,18 +46,37 @@ export function scanFieldLines(
   const stop = fastEnd(end);
   const first = record + (RECORD_FIELDS << 2);
   const last = first + ((FIELD_COUNT_MAX - 1) << 4);
+  const colon = splat(COLON);
+  const fold = splat(0x20);
+  const one = splat(1);
+  const limit = splat(0x21);
   let entry = first + (<usize>getWord(record, RECORD_FIELD_COUNT) << 4);
   let present = load<u64>(record, RECORD_PRESENT_LOW << 2);
   let p = start;
-  while (p < stop && load<u8>(p) != CR && entry <= last) {
+  while (p < stop && entry <= last) {
     // From the start of the line, not of the value: so that the next line does not wait for this
     // one's colon to be found.
-    const lineEnd = vectorLineEnd(p, stop);
-    if (lineEnd + 2 > stop || load<u16>(lineEnd) != CRLF) break;
-    const length = nameLength(p);
-    if (length == 0) break;
-    const id = idOf(p, length);
-    if (id == FIELD_OTHER && tokenEnd(p, lineEnd) != p + length) break;
+    const block = v128.load(p);
+    const lineEnd = lineEndFrom(p, block, stop, one, limit);
+    if (lineEnd == 0) break;
+    let length = <usize>ctz(i8x16.bitmask(i8x16.eq(block, colon)) | 0x10000);
+    let id: u32 = FIELD_OTHER;
+    if (length < 16) {
+      if (length == 0 || p + length >= lineEnd) break;
+      const candidate = candidateId(p, length);
+      if (sameBytes(block, textOf(candidate), fold) >= length) id = candidate;
+      else if ((tokenStops(block) & ((1 << <i32>length) - 1)) != 0) break;
+    } else {
+      const next = v128.load(p, 16);
+      length += <usize>ctz(i8x16.bitmask(i8x16.eq(next, colon)) | 0x10000);
+      if (length >= 32 || p + length >= lineEnd) break;
+      const candidate = candidateId(p, length);
+      const text = textOf(candidate);
+      const same = sameBytes(block, text, fold) == 16;
+      if (same && sameBytes(next, text + 16, fold) >= length - 16) id = candidate;
+      else if (tokenStops(block) != 0) break;
+      else if ((tokenStops(next) & ((1 << <i32>(length - 16)) - 1)) != 0) break;
+    }
     const value = valueStart(p + length + 1, lineEnd);
     let valueStop = lineEnd;
     if (load<u8>(lineEnd - 1) <= SP) {
@@ -81,72 +100,55 @@ export function scanFieldLines(
   return p + 1;
 }
 
-/** Bytes before the first colon, if that is among the first 32 bytes at `p`; else 0. */
-// @ts-ignore: decorator
-@inline
-function nameLength(p: usize): usize {
-  const colons = i8x16.bitmask(i8x16.eq(v128.load(p), i8x16.splat(COLON)));
-  if (colons != 0) return <usize>ctz(colons);
-  const more = i8x16.bitmask(i8x16.eq(v128.load(p, 16), i8x16.splat(COLON)));
-  return more != 0 ? 16 + <usize>ctz(more) : 0;
-}
-
-/** A name that is known needs no check of its bytes. */
-// @ts-ignore: decorator
-@inline
-function idOf(p: usize, length: usize): u32 {
-  const candidate = candidateId(p, length);
-  const entry = entryOf(candidate);
-  if (!matches(v128.load(p), entry)) return FIELD_OTHER;
-  return length < 16 || matches(v128.load(p, 16), entry + 32) ? candidate : FIELD_OTHER;
-}
-
+/** Two loaded bytes say whether a value begins behind one space, as it almost always does. */
 // @ts-ignore: decorator
 @inline
 function valueStart(start: usize, lineEnd: usize): usize {
+  const pair = <u32>load<u16>(start);
+  if ((pair & 0xff) == SP && pair > 0x20ff) return start + 1;
   let p = start;
-  if (load<u8>(p) == SP) p++;
-  if (load<u8>(p) > SP) return p;
   while (p < lineEnd && isOws(load<u8>(p))) p++;
   return p;
 }
 
 /**
- * First byte that no value may hold, or any address from `stop` on. The first compare is for plain
- * ASCII: HTAB and obs-text it takes for unusual, and the second one, which is exact, decides.
+ * The CRLF that ends the line of field value bytes whose first block is `block`, if it lies before
+ * `stop`; else 0. The first compare is for plain ASCII: HTAB and obs-text it takes for unusual, and
+ * the second one, which is exact, decides.
  */
 // @ts-ignore: decorator
 @inline
-function vectorLineEnd(start: usize, stop: usize): usize {
-  const far = min(start + FAR, stop);
-  for (let p = start; p < far; p += 16) {
-    const block = v128.load(p);
-    const unusual = i8x16.bitmask(plainLanes(block)) ^ 0xffff;
+export function lineEndFrom(start: usize, head: v128, stop: usize, one: v128, limit: v128): usize {
+  let block = head;
+  let p = start;
+  while (true) {
+    const unusual = i8x16.bitmask(i8x16.lt_s(i8x16.add(block, one), limit));
     if (unusual != 0) {
-      if (load<u8>(p + <usize>ctz(unusual)) == CR) return p + <usize>ctz(unusual);
+      const plain = p + <usize>ctz(unusual);
+      if (load<u16>(plain) == CRLF) return plain + 2 <= stop ? plain : 0;
       const stops = valueStops(block);
-      if (stops != 0) return p + <usize>ctz(stops);
+      if (stops != 0) {
+        const exact = p + <usize>ctz(stops);
+        return exact + 2 <= stop && load<u16>(exact) == CRLF ? exact : 0;
+      }
     }
+    p += 16;
+    if (p - start == FAR) p = plainEnd(p, stop, one, limit);
+    if (p >= stop) return 0;
+    block = v128.load(p);
   }
-  return far == stop ? stop : valueEnd(plainEnd(far, stop), stop);
 }
 
-/**
- * Long values: skips plain ASCII in steps of four blocks, and ends at a step that is not all plain.
- */
-function plainEnd(start: usize, stop: usize): usize {
+/** Skips plain ASCII in steps of four blocks, and ends at a step that is not all plain. */
+// @ts-ignore: decorator
+@inline
+function plainEnd(start: usize, stop: usize, one: v128, limit: v128): usize {
   let p = start;
   while (p + 64 <= stop) {
-    const first = v128.and(plainLanes(v128.load(p)), plainLanes(v128.load(p, 16)));
-    const second = v128.and(plainLanes(v128.load(p, 32)), plainLanes(v128.load(p, 48)));
-    if (!i8x16.all_true(v128.and(first, second))) break;
+    const first = i8x16.min_s(i8x16.add(v128.load(p), one), i8x16.add(v128.load(p, 16), one));
+    const second = i8x16.min_s(i8x16.add(v128.load(p, 32), one), i8x16.add(v128.load(p, 48), one));
+    if (v128.any_true(i8x16.lt_s(i8x16.min_s(first, second), limit))) break;
     p += 64;
   }
   return p;
-}
-
-// @ts-ignore: decorator
-@inline
-function plainLanes(block: v128): v128 {
-  return i8x16.gt_s(i8x16.add(block, i8x16.splat(1)), i8x16.splat(0x20));
 }

@@ -36,6 +36,7 @@ import {
   CR,
   LF,
   SP,
+  splat,
   targetEnd,
   targetStops,
   tokenEnd,
@@ -91,15 +92,16 @@ let mayHaveDotSegment: bool = false;
 // @ts-ignore: decorator
 @inline
 function vectorTargetEnd(start: usize, stop: usize): usize {
+  const slash = splat(0x2f);
+  const dot = splat(0x2e);
+  const percent = splat(0x25);
   let suspects = i8x16.splat(0);
   let p = start;
   while (p < stop) {
     const block = v128.load(p);
     const next = v128.load(p, 1);
-    const dot = i8x16.eq(next, i8x16.splat(0x2e));
-    const encoded = i8x16.eq(next, i8x16.splat(0x25));
-    const slash = i8x16.eq(block, i8x16.splat(0x2f));
-    suspects = v128.or(suspects, v128.and(slash, v128.or(dot, encoded)));
+    const hidden = v128.or(i8x16.eq(next, dot), i8x16.eq(next, percent));
+    suspects = v128.or(suspects, v128.and(i8x16.eq(block, slash), hidden));
     const stops = targetStops(block);
     if (stops != 0) {
       p += <usize>ctz(stops);

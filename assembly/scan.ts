@@ -17,7 +17,31 @@ export const COLON: u8 = 0x3a;
 const BLOCK: usize = 16;
 
 const classes: usize = memory.data(256);
+/** Each byte value at its own offset, to splat from. */
+const byteValues: usize = memory.data(256);
 fillClasses();
+
+// tchar and reg-name by nibbles: bit `high nibble` of the row of the low nibble says whether the
+// byte is one.
+const TOKEN_ROWS: usize = memory.data<u8>([
+  0xe8, 0xfc, 0xf8, 0xfc, 0xfc, 0xfc, 0xfc, 0xfc, 0xf8, 0xf8, 0xf4, 0x54, 0xd0, 0x54, 0xf4, 0x70,
+], 16);
+const REG_NAME_ROWS: usize = memory.data<u8>([
+  0xa8, 0xfc, 0xf8, 0xf8, 0xfc, 0xf8, 0xfc, 0xfc, 0xfc, 0xfc, 0xf4, 0x5c, 0x54, 0x5c, 0xd4, 0x70,
+], 16);
+const COLUMNS: usize = memory.data<u8>([
+  0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0, 0, 0, 0, 0, 0, 0, 0,
+], 16);
+
+/**
+ * A vector constant that is loaded, and then stays in a register. A literal one V8 makes anew, in
+ * three instructions, wherever it is used, in loops too.
+ */
+// @ts-ignore: decorator
+@inline
+export function splat(byte: u8): v128 {
+  return v128.load_splat<u8>(byteValues + <usize>byte);
+}
 
 /** The classes of a byte, as CLASS_* bits. */
 // @ts-ignore: decorator
@@ -83,25 +107,16 @@ export function lastBlockAddress(): usize {
   return (<usize>memory.size() << 16) - BLOCK;
 }
 
-// tchar, by nibbles: bit `high nibble` of the row of the low nibble says whether the byte is one.
 // @ts-ignore: decorator
 @inline
 export function tokenStops(block: v128): i32 {
-  const rows = i8x16(
-    <i8>0xe8, <i8>0xfc, <i8>0xf8, <i8>0xfc, <i8>0xfc, <i8>0xfc, <i8>0xfc, <i8>0xfc,
-    <i8>0xf8, <i8>0xf8, <i8>0xf4, <i8>0x54, <i8>0xd0, <i8>0x54, <i8>0xf4, <i8>0x70,
-  );
-  return nibbleStops(block, rows);
+  return nibbleStops(block, v128.load(TOKEN_ROWS));
 }
 
 // @ts-ignore: decorator
 @inline
 export function regNameStops(block: v128): i32 {
-  const rows = i8x16(
-    <i8>0xa8, <i8>0xfc, <i8>0xf8, <i8>0xf8, <i8>0xfc, <i8>0xf8, <i8>0xfc, <i8>0xfc,
-    <i8>0xfc, <i8>0xfc, <i8>0xf4, <i8>0x5c, <i8>0x54, <i8>0x5c, <i8>0xd4, <i8>0x70,
-  );
-  return nibbleStops(block, rows);
+  return nibbleStops(block, v128.load(REG_NAME_ROWS));
 }
 
 // A byte is visible and not DEL if, one added, it exceeds 0x21 as a signed number; "#" is sorted
@@ -109,26 +124,23 @@ export function regNameStops(block: v128): i32 {
 // @ts-ignore: decorator
 @inline
 export function targetStops(block: v128): i32 {
-  const shifted = i8x16.add(block, i8x16.splat(1));
-  const inside = i8x16.gt_s(shifted, i8x16.splat(0x21));
-  const fragment = i8x16.eq(block, i8x16.splat(0x23));
-  return i8x16.bitmask(v128.andnot(inside, fragment)) ^ 0xffff;
+  const outside = i8x16.lt_s(i8x16.add(block, splat(1)), splat(0x22));
+  return i8x16.bitmask(v128.or(outside, i8x16.eq(block, splat(0x23))));
 }
 
 // @ts-ignore: decorator
 @inline
 export function valueStops(block: v128): i32 {
-  const control = i8x16.lt_u(block, i8x16.splat(0x20));
-  const tab = i8x16.eq(block, i8x16.splat(0x09));
-  const del = i8x16.eq(block, i8x16.splat(0x7f));
+  const control = i8x16.lt_u(block, splat(0x20));
+  const tab = i8x16.eq(block, splat(0x09));
+  const del = i8x16.eq(block, splat(0x7f));
   return i8x16.bitmask(v128.or(v128.andnot(control, tab), del));
 }
 
 // @ts-ignore: decorator
 @inline
 export function digitStops(block: v128): i32 {
-  const value = i8x16.sub(block, i8x16.splat(0x30));
-  return i8x16.bitmask(i8x16.gt_u(value, i8x16.splat(9)));
+  return i8x16.bitmask(i8x16.gt_u(i8x16.sub(block, splat(0x30)), splat(9)));
 }
 
 /**
@@ -138,10 +150,10 @@ export function digitStops(block: v128): i32 {
 // @ts-ignore: decorator
 @inline
 function nibbleStops(block: v128, rows: v128): i32 {
-  const columns = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0);
-  const low = v128.and(block, i8x16.splat(0x0f));
-  const high = i8x16.shr_u(block, 4);
-  const member = v128.and(i8x16.swizzle(rows, low), i8x16.swizzle(columns, high));
+  const nibble = splat(0x0f);
+  const low = v128.and(block, nibble);
+  const high = v128.and(i16x8.shr_u(block, 4), nibble);
+  const member = v128.and(i8x16.swizzle(rows, low), i8x16.swizzle(v128.load(COLUMNS), high));
   return i8x16.bitmask(i8x16.eq(member, i8x16.splat(0)));
 }
 
@@ -193,5 +205,6 @@ function fillClasses(): void {
     if (byte >= 0x21 && byte <= 0x7e && byte != 0x23) bits |= CLASS_TARGET;
     if (byte == 0x09 || (byte >= 0x20 && byte != 0x7f)) bits |= CLASS_VALUE;
     store<u8>(classes + <usize>byte, bits);
+    store<u8>(byteValues + <usize>byte, <u8>byte);
   }
 }

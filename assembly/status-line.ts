@@ -19,9 +19,9 @@ import {
   RECORD_STATUS_CODE,
   RECORD_VERSION_MINOR,
 } from "./layout";
-import { CRLF, fastEnd } from "./fast-lines";
+import { fastEnd, lineEndFrom } from "./fast-lines";
 import { fail, getWord, setWord } from "./record";
-import { CR, LF, SP, valueEnd } from "./scan";
+import { CR, LF, SP, splat, valueEnd } from "./scan";
 import { HTTP_1_0, HTTP_1_1, isVersionByte, noteVersion, VERSION_BYTES } from "./version";
 
 const CODE_START: usize = VERSION_BYTES + 1;
@@ -41,8 +41,8 @@ export function scanStatusLine(record: usize, input: usize, end: usize): usize {
   const ones = <u32>load<u8>(input, 11) - 0x30;
   if (hundreds - 1 > 8 || tens > 9 || ones > 9 || load<u8>(input, 12) != SP) return input;
   const reason = input + CODE_END + 1;
-  const lineEnd = valueEnd(reason, stop);
-  if (lineEnd + 2 > stop || load<u16>(lineEnd) != CRLF) return input;
+  const lineEnd = lineEndFrom(reason, v128.load(reason), stop, splat(1), splat(0x21));
+  if (lineEnd == 0) return input;
   setWord(record, RECORD_VERSION_MINOR, version == HTTP_1_1 ? 1 : 0);
   setWord(record, RECORD_STATUS_CODE, hundreds * 100 + tens * 10 + ones);
   setWord(record, RECORD_REASON_START, <u32>CODE_END + 1);
