@@ -5,7 +5,9 @@ import { isPresent } from "./field-meaning";
 import {
   ERROR_HOST_MISSING,
   ERROR_TRANSFER_ENCODING,
+  FIELD_CONNECTION,
   FIELD_CONTENT_LENGTH,
+  FIELD_EXPECT,
   FIELD_TRANSFER_ENCODING,
   FIELD_UPGRADE,
   FLAG_KEEP_ALIVE,
@@ -22,6 +24,7 @@ import {
   RECORD_FLAGS,
   RECORD_FRAMING,
   RECORD_HOST_INDEX,
+  RECORD_PRESENT_LOW,
   RECORD_STATUS_CODE,
   RECORD_TARGET_FORM,
   RECORD_VERSION_MINOR,
@@ -29,6 +32,14 @@ import {
 } from "./layout";
 import { fail, getWord, setWord } from "./record";
 import { checkHostAgrees } from "./target";
+
+/** The fields that say something of framing, persistence, upgrade or expectations. */
+const DECLARING: u32 =
+  (1 << FIELD_CONTENT_LENGTH) |
+  (1 << FIELD_TRANSFER_ENCODING) |
+  (1 << FIELD_CONNECTION) |
+  (1 << FIELD_EXPECT) |
+  (1 << FIELD_UPGRADE);
 
 /** `p` is the LF of the empty line; returned unless there is an error, then 0. */
 export function finishRequest(record: usize, input: usize, p: usize): usize {
@@ -38,6 +49,10 @@ export function finishRequest(record: usize, input: usize, p: usize): usize {
   }
   const absolute = getWord(record, RECORD_TARGET_FORM) == TARGET_ABSOLUTE;
   if (absolute && !checkHostAgrees(record, input)) return 0;
+  if (isPlain(record)) {
+    setWord(record, RECORD_FLAGS, getWord(record, RECORD_VERSION_MINOR));
+    return p;
+  }
   setWord(record, RECORD_FRAMING, declaredFraming(record, FRAMING_NONE));
   const flags = persistence(record) | upgrade(record);
   setWord(record, RECORD_FLAGS, getWord(record, RECORD_FLAGS) | flags);
@@ -57,6 +72,13 @@ export function finishResponse(record: usize, input: usize, p: usize, requestMet
   setWord(record, RECORD_FRAMING, framing);
   setWord(record, RECORD_FLAGS, getWord(record, RECORD_FLAGS) | flags | upgrade(record));
   return p;
+}
+
+/** Nothing is declared but names that mean nothing here; the flags then follow from the version. */
+// @ts-ignore: decorator
+@inline
+function isPlain(record: usize): bool {
+  return (getWord(record, RECORD_PRESENT_LOW) & DECLARING) == 0;
 }
 
 function declaredFraming(record: usize, otherwise: u32): u32 {

@@ -17,6 +17,17 @@ export async function installPackages() {
   return findNode();
 }
 
+/** The oldest Node that is supported, for test/runtimes; apart, because it links a binary too. */
+export async function installOldestNode() {
+  const directory = path("test/runtimes/node-24");
+  if (await runs(`${directory}/node_modules/node/bin/node`)) return;
+  say("installing Node 24 for the tests of the core (npm ci) …");
+  const npm = npmCommand();
+  const flags = ["ci", "--no-audit", "--no-fund", "--loglevel=error", "--ignore-scripts=false"];
+  const { code } = await run(npm.file, [...npm.args, ...flags], { cwd: directory });
+  if (code !== 0) say("Node 24 could not be installed: the tests that need it are skipped");
+}
+
 /** npm notes what it has installed; it is compared with what the lock file asks for. */
 function isInstalled() {
   const installed = readLock("node_modules/.package-lock.json");

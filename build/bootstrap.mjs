@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { parseCommand } from "./bootstrap-command.mjs";
 import { buildAll } from "./bootstrap-build.mjs";
 import { runChecks } from "./bootstrap-check.mjs";
-import { installPackages, installPrograms } from "./bootstrap-install.mjs";
+import { installOldestNode, installPackages, installPrograms } from "./bootstrap-install.mjs";
 import { fail, path, runInPlace } from "./bootstrap-process.mjs";
 import { runTests, summaryLine } from "./bootstrap-test.mjs";
 
@@ -24,6 +24,7 @@ const verbs = {
   test: async () => {
     const node = await prepare();
     await installPrograms();
+    await installOldestNode();
     const counts = await runTests(node, args);
     console.log(summaryLine(counts));
     return counts.failed === 0 ? 0 : 1;
@@ -32,6 +33,7 @@ const verbs = {
   ci: async () => {
     const node = await prepare();
     await installPrograms();
+    await installOldestNode();
     const checks = await runChecks(node);
     const tests = await runTests(node, args);
     const passed = checks.passed + tests.passed;

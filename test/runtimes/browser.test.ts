@@ -1,31 +1,52 @@
-// The core in a browser: headless Chromium runs the same cases as Node and comes to the same
-// digest; and the browser example works.
+// The core in a browser: headless Chromium runs the suites of the core, comes to the same digest as
+// Node over the same cases; and the browser example works.
 
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { CHROMIUM, renderedDocument } from "./chromium.ts";
+import { SUITES_PASSED } from "./runtimes.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const DEADLINE_MS = 120_000;
 
-const PAGE = `<!doctype html><script type="importmap">{"imports":{"#wasm/":"/build/wasm/"}}</script>
+const IMPORTS = {
+  "#wasm/": "/build/wasm/",
+  "node:fs": "/test/runtimes/browser-files.ts",
+  vitest: "/test/runtimes/vitest-stand-in.ts",
+};
+
+/** Shows what a module prints. */
+const pageOf = (module: string): string => `<!doctype html>
+<script type="importmap">${JSON.stringify({ imports: IMPORTS })}</script>
 <body>none</body><script type="module">
-console.log = (text) => { document.body.textContent = "digest: " + text; };
-try { await import("/test/runtimes/digest.ts"); } catch (error) { console.log(String(error)); }
+console.log = (text) => { document.body.textContent = "printed: " + text + "."; };
+try { await import("/test/runtimes/${module}"); } catch (error) { console.log(String(error)); }
 </script>`;
 
 const run = promisify(execFile);
+
+const printedIn = (document: string): string | undefined =>
+  /printed: ([^<]*)\./.exec(document)?.[1];
 
 test.skipIf(CHROMIUM === undefined)(
   "headless Chromium decides as Node does",
   async () => {
     const [document, node] = await Promise.all([
-      renderedDocument("/", PAGE, DEADLINE_MS),
+      renderedDocument("/", pageOf("digest.ts"), DEADLINE_MS),
       run(process.execPath, ["test/runtimes/digest.ts"], { cwd: ROOT }),
     ]);
-    expect(/digest: [^<]*/.exec(document)?.[0]).toBe(`digest: ${node.stdout.trim()}`);
+    expect(printedIn(document)).toBe(node.stdout.trim());
+  },
+  DEADLINE_MS,
+);
+
+test.skipIf(CHROMIUM === undefined)(
+  "headless Chromium passes the suites of the core",
+  async () => {
+    const document = await renderedDocument("/", pageOf("core-suites.ts"), DEADLINE_MS);
+    expect(printedIn(document)).toMatch(SUITES_PASSED);
   },
   DEADLINE_MS,
 );
@@ -33,7 +54,7 @@ test.skipIf(CHROMIUM === undefined)(
 test.skipIf(CHROMIUM === undefined)(
   "docs/examples/browser.html parses what its text area holds",
   async () => {
-    const document = await renderedDocument("/docs/examples/browser.html", PAGE, DEADLINE_MS);
+    const document = await renderedDocument("/docs/examples/browser.html", "", DEADLINE_MS);
     const result = /<pre id="result">([^<]*)<\/pre>/.exec(document)?.[1];
     expect(result).toBe("GET /a?b (origin)\nHost = example.com");
   },

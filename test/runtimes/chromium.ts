@@ -51,12 +51,12 @@ async function serve(page: string): Promise<Server> {
 }
 
 /** What the built file at `path` would hold, made from its source where it is not there. */
-function sourceOf(path: string): string | undefined {
+function sourceOf(path: string): string | Buffer | undefined {
   const source = path
     .replace(/^\/build\/js\//, "/")
     .replace(/(\/(?:src|assembly)\/.*)\.js$/, "$1.ts");
   const file = new URL(`.${source}`, ROOT);
   if (!existsSync(file)) return undefined;
-  const text = readFileSync(file, "utf8");
-  return source.endsWith(".ts") ? stripTypeScriptTypes(text) : text;
+  const bytes = readFileSync(file);
+  return source.endsWith(".ts") ? stripTypeScriptTypes(bytes.toString()) : bytes;
 }
