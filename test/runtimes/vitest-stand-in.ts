@@ -40,7 +40,7 @@ function declareSuite(title: string, body: () => void): void {
 }
 
 function declareCase(title: string, run: Body): void {
-  cases.push({ title: path + title, run: run as () => unknown });
+  cases.push({ title: path + title, run });
 }
 
 /** Declares `body` once for each row; an array is a row of arguments. */
@@ -55,7 +55,7 @@ function forEach(declare: (title: string, body: Body) => void) {
 }
 
 export const describe = Object.assign(declareSuite, {
-  each: forEach(declareSuite as (title: string, body: Body) => void),
+  each: forEach(declareSuite),
 });
 export const test = Object.assign(declareCase, { each: forEach(declareCase) });
 
