@@ -289,9 +289,9 @@ export class Cache {
   }
 
   /** RFC 9111 section 4.4. */
-  #invalidate(request: RequestHead, response: ResponseHead, plan: CachePlan): void {
+  #invalidate({ request, caching: { keys } }: Forward, response: ResponseHead, plan: CachePlan) {
     for (const uri of invalidatedUris(request, response)) {
-      const key = keyOfUri(this.#memory, uri);
+      const key = keyOfUri(this.#memory, keys === null ? uri : keys.pathOf(uri));
       if (key !== undefined) this.#remove(key, plan);
     }
   }
@@ -312,7 +312,7 @@ export class Cache {
       closed: () => {
         if (open !== null) this.#fills.remove(open);
       },
-      unsafe: (head) => this.#invalidate(forward.request, head, plan),
+      unsafe: (head) => this.#invalidate(forward, head, plan),
     });
     const shared = isJoinable ? new Fill(plan, limits, this.#state.budget) : null;
     const open: OpenFill | null =

@@ -52,9 +52,17 @@ export class CachePlan implements FillPlan {
     this.#events = events;
     this.#requestMs = state.clock.nowMs();
     this.#authorization = getField(forward.request.fields, "authorization");
-    this.#selecting = selectingFields(names, forward.request.fields);
+    this.#selecting = this.#selectedBy(names);
     this.#tags = forward.caching.tags;
     this.#tagPurges = state.tagPurges.sequence;
+  }
+
+  /** With what the route has in its keys, whatever Vary says. */
+  #selectedBy(names: readonly string[]): readonly SelectingField[] {
+    const { caching, request } = this.#forward;
+    const keyed = caching.keys?.fields ?? [];
+    const all = keyed.length === 0 ? names : [...new Set([...names, ...keyed])];
+    return selectingFields(all, request.fields);
   }
 
   decide(head: ResponseHead): FillVerdict {
@@ -80,7 +88,7 @@ export class CachePlan implements FillPlan {
     this.#decision = this.#fitted(decision, head);
     if (request.method === "GET") this.#learn(this.#decision, key, head, nowMs);
     if (!this.#decision.store) return { kind: "pass" };
-    this.#selecting = selectingFields(this.#decision.vary, request.fields);
+    this.#selecting = this.#selectedBy(this.#decision.vary);
     return { kind: "store" };
   }
 
@@ -174,25 +182,31 @@ export class CachePlan implements FillPlan {
     if (!decision.store && stored !== null && !ABOUT_REQUEST.has(decision.rule)) this.#drop(stored);
   }
 
+  get #objectBytesMax(): number {
+    const { objectBytesMax } = this.#state.options.memory;
+    return Math.min(objectBytesMax, this.#forward.caching.objectBytesMax ?? objectBytesMax);
+  }
+
   /** A response that says beforehand that it is too large is not worth the memory until it is. */
   #fitted(decision: StoreDecision, head: ResponseHead): StoreDecision {
     if (decision.store && this.#tags.length > TAGS_MAX) {
       return { store: false, rule: "too_many_tags" };
     }
     const length = Number(getField(head.fields, "content-length") ?? 0);
-    const tooLarge = length > this.#state.options.memory.objectBytesMax;
+    const tooLarge = length > this.#objectBytesMax;
     return decision.store && tooLarge ? { store: false, rule: "too_large" } : decision;
   }
 
   /**
    * The upstream fails a response that is cut short; this is the last line (RFC 9111 section 3.3).
+   * One of unknown length may have become larger than the route stores.
    */
   #isWhole(head: ResponseHead, pieces: readonly Uint8Array[]): boolean {
     const declared = getField(head.fields, "content-length");
-    if (declared === undefined) return true;
     let length = 0;
     for (const piece of pieces) length += piece.length;
-    return Number(declared) === length;
+    if (length > this.#objectBytesMax) return false;
+    return declared === undefined || Number(declared) === length;
   }
 
   #validated(stored: StoredResponse, head: ResponseHead, nowMs: number): FillVerdict {

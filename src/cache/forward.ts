@@ -4,6 +4,7 @@
 import type { RequestHead } from "../http/message.ts";
 import type { ForwardReason } from "./cache-status.ts";
 import type { CacheKey } from "./key.ts";
+import type { KeyPlan } from "./key-plan.ts";
 import type { CacheMode } from "./policy/freshness.ts";
 import type { RuleName } from "./policy/rules.ts";
 import type { HitRules, StoredResponse } from "./stored-response.ts";
@@ -15,6 +16,10 @@ export interface RouteCaching {
   readonly rules: HitRules;
   /** Tags of all responses that are stored, besides those that they bring. */
   readonly tags: readonly string[];
+  /** What of a request counts; null: the URI as sent, and what Vary names. */
+  readonly keys: KeyPlan | null;
+  /** Content of the largest response that is stored; null: the cache's own limit. */
+  readonly objectBytesMax: number | null;
 }
 
 export interface Forward {

@@ -4,6 +4,7 @@
 
 import { isMap } from "./config-environment.ts";
 import { defaultOf } from "./config-keys.ts";
+import { isStatusKey, STATUS_CLASSES } from "./config-resolve-cache.ts";
 import type { ProblemList } from "./config-problem.ts";
 import { formatAddress, isLoopback, parseAddress } from "./listen-address.ts";
 import { compareSpecificity, parseMatch } from "./route-match.ts";
@@ -88,8 +89,30 @@ function checkRoutes(
   for (const name of names) {
     if (!used.has(name)) problems.warn(["upstreams", name], "no route leads to it");
   }
+  for (const [index, route] of routes.entries()) {
+    if (isMap(route) && isMap(route["cache"])) checkRouteCache(route["cache"], index, problems);
+  }
   checkShadows(config, routes, problems);
   checkRouteNames(routes, problems);
+}
+
+function checkRouteCache(
+  cache: Readonly<Record<string, unknown>>,
+  index: number,
+  problems: ProblemList,
+): void {
+  const path = ["routes", index, "cache"];
+  if (Object.keys(cache).length === 0) problems.error(path, "says nothing", "auto");
+  const status = isMap(cache["status"]) ? Object.keys(cache["status"]) : [];
+  for (const name of status) {
+    if (isStatusKey(name)) continue;
+    const message = "expected a status code that is stored, such as 404, or a class such as 5xx";
+    problems.error([...path, "status", name], message, nearestWord(name, STATUS_CLASSES));
+  }
+  const query = isMap(cache["key"]) ? cache["key"]["query"] : undefined;
+  if (isMap(query) && query["allow"] !== undefined && query["deny"] !== undefined) {
+    problems.error([...path, "key", "query"], "allow and deny: one of them says it all");
+  }
 }
 
 /**

@@ -91,6 +91,12 @@ export const DURATION = durationForm(TIMER_MS_MAX, []);
 export const DURATION_OR_OFF = durationForm(TIMER_MS_MAX, ["off"]);
 /** A freshness lifetime, which no timer waits for: up to ten years. */
 export const LIFETIME = durationForm(3650 * 86_400_000, []);
+/** One that may be none at all. */
+export const LIFETIME_OR_NEVER: Form = {
+  ...LIFETIME,
+  expected: `${LIFETIME.expected}, or 0s for never`,
+  accepts: (value) => value === "0s" || LIFETIME.accepts(value),
+};
 export const SIZE = sizeForm([]);
 export const SIZE_OR_OFF = sizeForm(["off"]);
 
@@ -116,6 +122,13 @@ export const SHARE = textForm(
     const share = Number(value);
     return share > 0 && share < 1 ? `${share * 100}%` : `${String(value)}%`;
   },
+);
+
+export const SHARE_OR_OFF = textForm(
+  "a share such as 20% or 0.5%",
+  (text) => parseShare(text) !== null,
+  (value) => (typeof value === "number" ? `${value}%` : String(value).replaceAll(" ", "")),
+  ["off"],
 );
 
 export const LISTEN_ADDRESS = textForm(
@@ -167,6 +180,34 @@ export const ACCESS_LOG = textForm("stdout, off or the name of a file", (text) =
 export const TAG = textForm("a tag: letters, digits and . _ : / -", (text) => {
   return /^[A-Za-z0-9._:/-]{1,128}$/.test(text);
 });
+
+export const FIELD_NAME = textForm("the name of a header field", (text) => TOKEN.test(text));
+export const COOKIE_NAME = textForm("the name of a cookie", (text) => TOKEN.test(text));
+export const PARAMETER_NAME = textForm(
+  "the name of a query parameter as it is sent, or the start of names and a `*`",
+  (text) => /^[!-~]+$/.test(text) && !/[&=#*]/.test(text.replace(/\*$/, "")),
+);
+
+/** In a key these would be something else than what they select, or select nothing twice. */
+export const KEY_FIELD_NAME: Form = {
+  ...FIELD_NAME,
+  accepts: (value) => FIELD_NAME.accepts(value) && keyFieldProblem(String(value)) === null,
+  explain: (value) => keyFieldProblem(String(value)),
+};
+
+function keyFieldProblem(name: string): string | null {
+  const nameLower = name.toLowerCase();
+  if (nameLower === "cookie") return "name single cookies in key.cookies instead";
+  if (nameLower === "host") return "the host is in every key";
+  if (nameLower === "authorization") {
+    return "responses to Authorization are shared only where the origin allows it (RFC 9111 3.5)";
+  }
+  return NOT_IN_KEYS.test(nameLower) ? "differs with each request, client or hop" : null;
+}
+
+const NOT_IN_KEYS =
+  /^(?:forwarded|via|traceparent|tracestate|x-forwarded-for|x-real-ip|x-request-id|range|if-.*|cache-control|pragma|connection|content-length|transfer-encoding)$/;
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 export const HOST_POLICY = textForm(
   "preserve, target or a host name",

@@ -106,6 +106,36 @@ const CACHE: readonly ConfigKey[] = [
     outcome: "the response passes through unstored",
   },
   {
+    key: "cache.variants",
+    form: form.integer(1, 256),
+    default: 16,
+    about: "Stored responses of one URI, by what Vary and a route's key name.",
+    reason: "The usual encodings times a few languages; a Vary by User-Agent is never hit anyway.",
+    outcome: "the one with the oldest Date is dropped",
+  },
+  {
+    key: "cache.heuristic",
+    form: form.SHARE_OR_OFF,
+    default: "10%",
+    about:
+      "Freshness lifetime where nobody states one: this share of the time since Last-Modified.",
+    reason: "The example of RFC 9111 4.2.2, and what other caches do.",
+  },
+  {
+    key: "cache.heuristicMax",
+    form: form.LIFETIME,
+    default: "1d",
+    about: "The longest lifetime that is guessed.",
+    reason: "A wrong guess is over tomorrow.",
+  },
+  {
+    key: "cache.targets[]",
+    form: form.FIELD_NAME,
+    default: "CDN-Cache-Control",
+    about: "Targeted fields that count instead of Cache-Control, first the one that counts first.",
+    reason: "The field that RFC 9213 defines for caches of this kind.",
+  },
+  {
     key: "cache.coalesce",
     form: form.BOOLEAN,
     default: true,

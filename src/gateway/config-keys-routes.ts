@@ -1,6 +1,7 @@
 // Owns the rows of the key table for routes. A default is stated once, here, with its reason.
 
 import type { ConfigKey } from "./config-keys.ts";
+import { ROUTE_CACHE_KEYS } from "./config-keys-route-cache.ts";
 import * as form from "./config-forms.ts";
 
 const ROUTING: readonly ConfigKey[] = [
@@ -26,35 +27,6 @@ const ROUTING: readonly ConfigKey[] = [
     required: true,
     about: "Name of the upstream.",
     reason: "A route leads somewhere.",
-  },
-  {
-    key: "routes[].cache",
-    form: form.oneOf("auto", "off"),
-    default: "auto",
-    about: "`auto` does what the origin says (RFC 9111), `off` never stores.",
-    reason: "Whoever makes a response knows best how long it is good.",
-  },
-  {
-    key: "routes[].cache.ttl",
-    form: form.LIFETIME,
-    default: null,
-    required: true,
-    about: "Freshness lifetime, instead of what the origin says.",
-    reason: "Overriding the origin is for whoever writes it down.",
-  },
-  {
-    key: "routes[].cache.stale",
-    form: form.LIFETIME,
-    default: null,
-    about: "How long a stale response may serve while a new one is fetched, or that fails.",
-    reason: "None: staleness is the origin's to allow.",
-  },
-  {
-    key: "routes[].cache.tags[]",
-    form: form.TAG,
-    default: null,
-    about: "Names that stored responses can be purged by.",
-    reason: "None.",
   },
   {
     key: "routes[].timing",
@@ -133,4 +105,4 @@ const POLICIES: readonly ConfigKey[] = [
   },
 ];
 
-export const ROUTE_KEYS: readonly ConfigKey[] = [...ROUTING, ...POLICIES];
+export const ROUTE_KEYS: readonly ConfigKey[] = [...ROUTING, ...ROUTE_CACHE_KEYS, ...POLICIES];

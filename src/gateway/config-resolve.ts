@@ -8,6 +8,7 @@ import { parseByteRate, parseDuration, parseShare, parseSize } from "./config-un
 import { defaultOf } from "./config-keys.ts";
 import type * as resolved from "./gateway-config.ts";
 import { parseAddress, parseTarget } from "./listen-address.ts";
+import { resolveRouteCache } from "./config-resolve-cache.ts";
 import { compareSpecificity, parseMatch } from "./route-match.ts";
 
 export interface ResolveContext {
@@ -157,6 +158,10 @@ function resolveCache(
     memoryBytesMax,
     objectBytesMax,
     coalesce: cache.coalesce ?? defaultOf("cache.coalesce") === true,
+    variantsMax: number("cache.variants", cache.variants),
+    heuristicRatio: ratioOrOff(text("cache.heuristic", cache.heuristic)),
+    heuristicSecondsMax: seconds(text("cache.heuristicMax", cache.heuristicMax)),
+    targetedFields: present(cache.targets ?? [text("cache.targets[]", undefined)]).map(lower),
   };
 }
 
@@ -176,16 +181,6 @@ function resolveRoute(route: EdgelaneRoute): resolved.RouteConfig {
     cache: resolveRouteCache(route.cache ?? word<"auto" | "off">("routes[].cache", undefined)),
     timing: route.timing ?? defaultOf("routes[].timing") === true,
     use: present(route.use ?? []),
-  };
-}
-
-function resolveRouteCache(cache: NonNullable<EdgelaneRoute["cache"]>): resolved.RouteCache {
-  if (cache === "auto" || cache === "off") return { kind: cache };
-  return {
-    kind: "fixed",
-    ttlSeconds: Math.floor(duration("", cache.ttl) / 1000),
-    staleSeconds: cache.stale === undefined ? 0 : Math.floor(duration("", cache.stale) / 1000),
-    tags: [...new Set(cache.tags ?? [])],
   };
 }
 
@@ -227,6 +222,18 @@ function duration(key: string, written: string | undefined): number {
 
 function size(key: string, written: string | undefined): number {
   return known(parseSize(text(key, written)));
+}
+
+function seconds(written: string): number {
+  return Math.floor(known(parseDuration(written)) / 1000);
+}
+
+function ratioOrOff(written: string): number {
+  return written === "off" ? 0 : known(parseShare(written));
+}
+
+function lower(name: string): string {
+  return name.toLowerCase();
 }
 
 function share(key: string, written: string | undefined): number {

@@ -28,6 +28,10 @@ export interface EdgelaneConfig {
     memory?: Size | "off";
     objectMax?: Size;
     coalesce?: boolean;
+    variants?: number;
+    heuristic?: Share | "off";
+    heuristicMax?: Duration;
+    targets?: readonly string[];
     redis?: string;
     prefetch?: "off" | { budget?: Share };
   };
@@ -81,13 +85,32 @@ export interface EdgelaneRoute {
   match: string;
   name?: string;
   to: string;
-  cache?: "auto" | "off" | { ttl: Duration; stale?: Duration; tags?: readonly string[] };
+  cache?: "auto" | "off" | EdgelaneRouteCache;
   timing?: boolean;
   use?: readonly MiddlewareHandler[];
   compress?: boolean;
   limit?: { rate: string; burst?: number; by?: string };
   auth?: { jwt?: { jwks: string; audience?: string } };
   validate?: { openapi?: string; schema?: string };
+}
+
+export interface EdgelaneRouteCache {
+  ttl?: Duration;
+  /** By status code or class: `{ "404": "1m", "5xx": "0s" }`. */
+  status?: Readonly<Record<string, Duration>>;
+  stale?: Duration;
+  maxTtl?: Duration;
+  objectMax?: Size;
+  key?: {
+    query?:
+      | "all"
+      | "none"
+      | { allow?: readonly string[]; deny?: readonly string[]; sort?: boolean };
+    headers?: readonly string[];
+    cookies?: readonly string[];
+  };
+  bypass?: { cookies?: readonly string[]; headers?: readonly string[] };
+  tags?: readonly string[];
 }
 
 export interface EdgelaneLimits {

@@ -29,7 +29,30 @@ export interface Forwarder {
   /** The peer is in `trust`: its Forwarded, X-Forwarded-* and X-Request-Id are believed. */
   readonly trusted: boolean;
   readonly requestId: string;
+  /**
+   * Null: the response is for this request alone. Otherwise it may be stored for the URI: fields
+   * that ask for something else than the URI names do not go on, but those that are named here.
+   */
+  readonly keyed: ReadonlySet<string> | null;
 }
+
+/**
+ * Fields by which origin servers and frameworks take another URI, host or method than the request
+ * names. A stored response that they have changed would be served to those who did not send them.
+ */
+const OVERRIDES: ReadonlySet<string> = new Set([
+  "x-host",
+  "x-http-host-override",
+  "x-http-method",
+  "x-http-method-override",
+  "x-method-override",
+  "x-original-host",
+  "x-original-uri",
+  "x-original-url",
+  "x-override-url",
+  "x-rewrite-uri",
+  "x-rewrite-url",
+]);
 
 /**
  * Fields that only a trusted peer may set; compared after "_" was read as "-", as CGI and WSGI
@@ -69,10 +92,13 @@ const ENDS = 1;
 /** Passes when a trusted peer sent it. */
 const PASSES_IF_TRUSTED = 2;
 const IS_CONNECTION = 3;
+/** Passes where the response is not stored, or the field is in its key. */
+const OVERRIDES_URI = 5;
 
 const requestClasses = new NameClasses((nameLower) => {
   if (nameLower === "connection") return IS_CONNECTION;
   if (REWRITTEN.has(nameLower) || isHopByHop(nameLower)) return ENDS;
+  if (OVERRIDES.has(nameLower.replaceAll("_", "-"))) return OVERRIDES_URI;
   if (nameLower.includes("_")) {
     if (UNDERSCORED.test(nameLower)) return ENDS;
     return isProxyField(nameLower.replaceAll("_", "-")) ? PASSES_IF_TRUSTED : PASSES;
@@ -95,9 +121,9 @@ export function originFields(
   received: FieldLines = request.fields,
 ): string[] {
   const fields: string[] = [];
-  if (!passAll(received, forwarder.trusted, fields)) {
+  if (!passAll(received, forwarder, fields)) {
     fields.length = 0;
-    passAll(withoutHopByHop(received), forwarder.trusted, fields);
+    passAll(withoutHopByHop(received), forwarder, fields);
   }
   appendForwarding(fields, request, forwarder);
   fields.push("Via", appended(request.fields, "via", viaMember(request.version, identity)));
@@ -107,14 +133,25 @@ export function originFields(
   return fields;
 }
 
+/** The request has a field that can ask the origin server for something else than the URI names. */
+export function overridesUri(fields: FieldLines): boolean {
+  for (let index = 0; index < fields.length; index += 2) {
+    if (requestClasses.of(fields[index] ?? "") === OVERRIDES_URI) return true;
+  }
+  return false;
+}
+
 /** Adds to `passed` what goes on. False, with `passed` incomplete: Connection nominates fields. */
-function passAll(received: FieldLines, trusted: boolean, passed: string[]): boolean {
+function passAll(received: FieldLines, forwarder: Forwarder, passed: string[]): boolean {
+  const { trusted, keyed } = forwarder;
   for (let index = 0; index + 1 < received.length; index += 2) {
     const name = received[index] ?? "";
     const value = received[index + 1] ?? "";
     const become = requestClasses.of(name);
     if (become === PASSES || (become === PASSES_IF_TRUSTED && trusted)) passed.push(name, value);
-    else if (become === IS_CONNECTION && !nominatesNothing(value)) return false;
+    else if (become === OVERRIDES_URI) {
+      if (keyed === null || keyed.has(name.toLowerCase())) passed.push(name, value);
+    } else if (become === IS_CONNECTION && !nominatesNothing(value)) return false;
   }
   return true;
 }

@@ -3,6 +3,7 @@
 // that users write (edgelane-config.ts).
 
 import type { MiddlewareHandler } from "hono";
+import type { KeyRules } from "../cache/key-plan.ts";
 import type { RouteMatch } from "./route-match.ts";
 
 /** Where a listener binds. `host` null means every address of the machine. */
@@ -95,23 +96,45 @@ export interface CacheConfig {
   /** Content length of the largest response that is stored. */
   readonly objectBytesMax: number;
   readonly coalesce: boolean;
+  /** Stored responses of one URI, for different values of what selects them. */
+  readonly variantsMax: number;
+  /** Share of the time since Last-Modified, where nothing states a lifetime; 0 is never. */
+  readonly heuristicRatio: number;
+  readonly heuristicSecondsMax: number;
+  /** Lower-case names of targeted fields, first the one that counts first (RFC 9213). */
+  readonly targetedFields: readonly string[];
+}
+
+/** What makes a request go around the cache: to the origin server, and its response not stored. */
+export interface BypassRules {
+  readonly cookies: readonly string[];
+  /** Names in lower case. */
+  readonly headers: readonly string[];
 }
 
 /**
  * What a route does with the cache: nothing, what the origin says (RFC 9111), or what the config
  * says.
  */
-export type RouteCache =
-  | { readonly kind: "off" }
-  | { readonly kind: "auto" }
-  | {
-      readonly kind: "fixed";
-      readonly ttlSeconds: number;
-      /** How long a stale response may still be used after its lifetime. */
-      readonly staleSeconds: number;
-      /** What its stored responses can be purged by, besides their own tags. */
-      readonly tags: readonly string[];
-    };
+export type RouteCache = { readonly kind: "off" } | { readonly kind: "auto" } | RouteCacheRules;
+
+export interface RouteCacheRules {
+  readonly kind: "rules";
+  /** null: what the origin says. */
+  readonly ttlSeconds: number | null;
+  /** By status code; 0: not stored. */
+  readonly statusSeconds: ReadonlyMap<number, number>;
+  /** How long a stale response may still be used after its lifetime; null: what the origin says. */
+  readonly staleSeconds: number | null;
+  /** What the origin says counts up to here; null: however long. */
+  readonly ttlSecondsMax: number | null;
+  /** Content of the largest response that is stored; null: what the cache stores. */
+  readonly objectBytesMax: number | null;
+  readonly key: Omit<KeyRules, "forwarding">;
+  readonly bypass: BypassRules | null;
+  /** What its stored responses can be purged by, besides their own tags. */
+  readonly tags: readonly string[];
+}
 
 export interface RouteConfig {
   readonly match: RouteMatch;

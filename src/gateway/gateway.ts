@@ -278,11 +278,16 @@ class GatewayProcess implements Gateway {
 }
 
 function cacheOptions({ cache }: GatewayConfig, requestIdPrefix: string): CacheOptions {
-  const { memoryBytesMax, objectBytesMax } = cache;
+  const { memoryBytesMax, objectBytesMax, variantsMax } = cache;
   return {
     ...CACHE_DEFAULTS,
     format: { cacheName: "edgelane", requestIdPrefix },
-    memory: { ...CACHE_DEFAULTS.memory, bytesMax: Math.max(1, memoryBytesMax), objectBytesMax },
+    memory: { bytesMax: Math.max(1, memoryBytesMax), objectBytesMax, variantsMax },
+    freshness: {
+      heuristicFraction: cache.heuristicRatio,
+      heuristicSecondsMax: cache.heuristicSecondsMax,
+      targetedFields: cache.targetedFields,
+    },
     fill: { ...CACHE_DEFAULTS.fill, objectBytesMax },
     inFlightBytesMax: Math.max(objectBytesMax, memoryBytesMax / 4),
   };

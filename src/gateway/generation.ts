@@ -2,6 +2,7 @@
 // to them. It is swapped as a whole; what it holds is retired when it is idle. Knows no sockets.
 
 import { METHOD_GET, METHOD_HEAD } from "../../assembly/layout.ts";
+import { KeyPlan } from "../cache/key-plan.ts";
 import type { CacheMode } from "../cache/policy/freshness.ts";
 import type { HitRules } from "../cache/stored-response.ts";
 import type { Clock } from "../clock.ts";
@@ -49,8 +50,11 @@ export function buildGeneration(
       caching: {
         mode: cacheMode(config, route),
         rules: hitRules(route, metrics),
-        tags: routeTags(route),
+        tags: route.cache.kind === "rules" ? route.cache.tags : [],
+        keys: keyPlan(config, route),
+        objectBytesMax: route.cache.kind === "rules" ? route.cache.objectBytesMax : null,
       },
+      bypass: route.cache.kind === "rules" ? route.cache.bypass : null,
     };
   });
   return { config, clusters, routes };
@@ -66,21 +70,38 @@ export async function retireGeneration(generation: Generation): Promise<void> {
 /** Without memory nothing is cached, whatever a route says. */
 function cacheMode(config: GatewayConfig, { cache }: RouteConfig): CacheMode {
   if (config.cache.memoryBytesMax === 0) return { kind: "off" };
-  if (cache.kind !== "fixed") return cache;
-  return { kind: "ttl", ttlSeconds: cache.ttlSeconds, staleSeconds: cache.staleSeconds };
+  if (cache.kind !== "rules") return cache;
+  const { ttlSeconds, statusSeconds, staleSeconds, ttlSecondsMax } = cache;
+  const rules = { kind: "ttl" as const, ttlSeconds, statusSeconds, staleSeconds };
+  return ttlSecondsMax === null ? rules : { ...rules, ttlSecondsMax };
 }
 
-function routeTags({ cache }: RouteConfig): readonly string[] {
-  return cache.kind === "fixed" ? cache.tags : [];
+/** What trusted proxies say of the URI reaches the origin, so it belongs to what is stored. */
+function keyPlan(config: GatewayConfig, { cache }: RouteConfig): KeyPlan | null {
+  const forwarding = config.trust.length > 0 ? ("believed" as const) : ("ignored" as const);
+  const rules = cache.kind === "rules" ? cache.key : KEY_AS_SENT;
+  const { query, headers, cookies } = rules;
+  const isAsSent = query.kind === "all" && !query.sort && headers.length === 0 && cookies === null;
+  return isAsSent && forwarding === "ignored" ? null : new KeyPlan({ ...rules, forwarding });
 }
+
+const KEY_AS_SENT = {
+  query: { kind: "all" as const, names: [], sort: false },
+  headers: [],
+  cookies: null,
+};
 
 function hitRules(route: RouteConfig, metrics: Metrics): HitRules {
   return {
     endpoint: route.name,
     getRow: metrics.route(route.name, METHOD_GET),
     headRow: metrics.route(route.name, METHOD_HEAD),
-    plain: route.use.length === 0 && !route.timing,
+    plain: route.use.length === 0 && !route.timing && !bypasses(route),
   };
+}
+
+function bypasses({ cache }: RouteConfig): boolean {
+  return cache.kind === "rules" && cache.bypass !== null;
 }
 
 function clusterConfig(upstream: UpstreamConfig, drainMs: number): ClusterConfig {

@@ -8,10 +8,12 @@ import type { FillReader, FillTicket } from "../cache/collapse.ts";
 import type { Forward } from "../cache/forward.ts";
 import { isSafe } from "../cache/policy/invalidation.ts";
 import { type CacheKey, keyOfTarget } from "../cache/key.ts";
+import { hasCookie } from "../cache/key-plan.ts";
 import type { Clock } from "../clock.ts";
 import type { Core } from "../core/core.ts";
 import { GatewayError } from "../http/errors.ts";
-import type { Exchange, FieldLines, ResponseHead } from "../http/message.ts";
+import { hasField } from "../http/fields.ts";
+import type { Exchange, FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { OriginCall, OriginRequest } from "../upstream/attempt.ts";
 import { DirectFill } from "./direct-fill.ts";
@@ -21,6 +23,7 @@ import {
   type GatewayIdentity,
   isLoop,
   originFields,
+  overridesUri,
   withForwardsLeft,
 } from "./forwarding.ts";
 import type { HostPolicy } from "./gateway-config.ts";
@@ -93,7 +96,8 @@ interface Forwarded {
 
 /** One exchange on its way to an answer; it reads the fill that brings it, its own or another's. */
 class Delivery implements FillReader {
-  readonly request: Exchange["request"];
+  /** In the form that is looked up by, stored for and forwarded. */
+  readonly request: RequestHead;
   readonly #exchange: Exchange;
   readonly #route: Route;
   readonly #options: ProxyOptions;
@@ -105,13 +109,16 @@ class Delivery implements FillReader {
   #attempt: number;
 
   constructor(exchange: Exchange, route: Route, options: ProxyOptions) {
-    this.request = exchange.request;
     this.#exchange = exchange;
     this.#route = route;
     this.#options = options;
     this.#attempt = options.coalesce ? 1 : ATTEMPTS_MAX;
-    const { scheme, authority, path } = exchange.request;
-    const caches = route.caching.mode.kind !== "off";
+    const { keys } = route.caching;
+    const caches = mayBeStored(exchange.request, route);
+    const isKeyed = caches && keys !== null && isRead(exchange.request.method);
+    const trusted = isKeyed && options.trust.has(exchange.client.address);
+    this.request = isKeyed ? keys.normalised(exchange.request, trusted) : exchange.request;
+    const { scheme, authority, path } = this.request;
     this.#key = caches ? (keyOfTarget(options.core, scheme, authority, path) ?? null) : null;
     exchange.onDrain = () => this.#ticket?.resume();
     exchange.onAbort = () => this.#ticket?.leave();
@@ -162,7 +169,9 @@ class Delivery implements FillReader {
     const { request, body, bodyLength, expectsContinue, client, id } = this.#exchange;
     const { trust, identity } = this.#options;
     const trusted = trust.has(client.address);
-    const forwarder = { client, trusted, requestId: id };
+    const isShared = this.#key !== null && isRead(method);
+    const keyed = isShared ? (this.#route.caching.keys?.keyed ?? NOTHING) : null;
+    const forwarder = { client, trusted, requestId: id, keyed };
     const left = forwardsLeft(request);
     const counted = left === null ? received : withForwardsLeft(received, left - 1);
     const fields = originFields(request, forwarder, identity, counted);
@@ -170,7 +179,7 @@ class Delivery implements FillReader {
     if (host !== null) fields.unshift("Host", host);
     return {
       method,
-      path: request.path,
+      path: this.request.path,
       fields,
       body,
       bodyLength,
@@ -235,6 +244,24 @@ function answerOptions(exchange: Exchange, date: string): void {
   const fields = ["Date", date, "Allow", ALLOWED_METHODS, "X-Request-Id", exchange.id];
   exchange.respond({ status: 204, reason: "", fields }, 0);
   exchange.end();
+}
+
+function isRead(method: string): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+
+/**
+ * A response could be stored for the URI, or one that is stored be the answer. Not so for what goes
+ * around the cache, nor for a POST of which more than the URI may have made the response.
+ */
+function mayBeStored({ method, fields }: RequestHead, { caching, bypass }: Route): boolean {
+  if (caching.mode.kind === "off") return false;
+  if (method === "POST") return caching.keys === null && !overridesUri(fields);
+  if (bypass === null) return true;
+  const { cookies, headers } = bypass;
+  return !hasCookie(fields, cookies) && !headers.some((name) => hasField(fields, name));
 }
 
 /** The Host that the origin server sees; null: its own, which the upstream puts in. */

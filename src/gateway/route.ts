@@ -3,7 +3,7 @@
 
 import type { RouteCaching } from "../cache/forward.ts";
 import type { Cluster } from "../upstream/cluster.ts";
-import type { RouteConfig, UpstreamConfig } from "./gateway-config.ts";
+import type { BypassRules, RouteConfig, UpstreamConfig } from "./gateway-config.ts";
 
 export interface Route {
   readonly config: RouteConfig;
@@ -13,4 +13,6 @@ export interface Route {
   readonly upstreamRow: number;
   /** How it caches, and what its hits are counted and logged as. */
   readonly caching: RouteCaching;
+  /** Requests with one of these go around the cache; null: none do. */
+  readonly bypass: BypassRules | null;
 }

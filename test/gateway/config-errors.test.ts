@@ -233,9 +233,9 @@ describe("routes", () => {
       ],
     ],
     [
-      "a fixed cache without a lifetime",
-      "  - {match: /a, to: api, cache: {stale: 1h}}\n  - {match: /b, to: web}\n",
-      ["e.yaml:3:26: routes[0].cache.ttl: is required"],
+      "a lifetime with a slip in its key",
+      "  - {match: /a, to: api, cache: {tll: 1h}}\n  - {match: /b, to: web}\n",
+      ['e.yaml:3:34: routes[0].cache.tll: unknown key; did you mean "ttl"?'],
     ],
   ];
   for (const [name, text, expected] of rows) {
@@ -391,4 +391,56 @@ it("says everything in one pass, by line", () => {
     ["7:6", "routes[1].match"],
     ["8:7", "log.levl"],
   ]);
+});
+
+describe("what a route stores", () => {
+  const route = (cache: string): string =>
+    `${UPSTREAM}routes:\n  - match: /*\n    to: a\n    cache: ${cache}\n`;
+  const STATUS = "expected a status code that is stored, such as 404, or a class such as 5xx";
+  const at = (column: number, key: string): string => `e.yaml:5:${column}: routes[0].cache${key}: `;
+  const rows: [string, string, string[]][] = [
+    ["nothing", "{}", [`${at(5, "")}says nothing; did you mean "auto"?`]],
+    [
+      "a class that is none",
+      "{status: {4xy: 1m}}",
+      [`${at(22, ".status.4xy")}${STATUS}; did you mean "4xx"?`],
+    ],
+    ["a part", "{status: {206: 1m}}", [`${at(22, ".status.206")}${STATUS}`]],
+    [
+      "a number without a unit",
+      "{status: {404: 60}}",
+      [`${at(22, ".status.404")}${DURATION}, or 0s for never; did you mean "60s"?`],
+    ],
+    [
+      "both lists",
+      "{key: {query: {allow: [a], deny: [b]}}}",
+      [`${at(19, ".key.query")}allow and deny: one of them says it all`],
+    ],
+    [
+      "a slip",
+      "{key: {query: {alow: [a]}}}",
+      [`${at(27, ".key.query.alow")}unknown key; did you mean "allow"?`],
+    ],
+    [
+      "Cookie as a field",
+      "{key: {headers: [Cookie]}}",
+      [`${at(29, ".key.headers[0]")}name single cookies in key.cookies instead`],
+    ],
+    [
+      "a field of one request",
+      "{key: {headers: [X-Request-Id]}}",
+      [`${at(29, ".key.headers[0]")}differs with each request, client or hop`],
+    ],
+  ];
+  for (const [name, cache, expected] of rows) {
+    it(name, () => expect(check(route(cache))).toEqual(expected));
+  }
+
+  it("one of each", () => {
+    const key = "key: {query: {deny: [utm_*], sort: true}, headers: [X-A], cookies: [tier]}";
+    const times = "ttl: 1h, status: {404: 1m, 5xx: 0s}, maxTtl: 1d, objectMax: 1MB";
+    const bypass = "bypass: {cookies: [s], headers: [X-P]}";
+    expect(check(route(`{${times}, ${key}, ${bypass}}`))).toEqual([]);
+    expect(check(route("{key: {query: none}}"))).toEqual([]);
+  });
 });

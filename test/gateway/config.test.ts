@@ -39,6 +39,10 @@ describe("a config of one upstream", () => {
       memoryBytesMax: 512_000_000,
       objectBytesMax: 8_000_000,
       coalesce: true,
+      variantsMax: 16,
+      heuristicRatio: 0.1,
+      heuristicSecondsMax: 86_400,
+      targetedFields: ["cdn-cache-control"],
     });
     expect(config.limits).toEqual({
       bodyBytesMax: 100_000_000,
@@ -176,11 +180,25 @@ shutdown: {grace: 5s}
     memoryBytesMax: 1_000_000,
     objectBytesMax: 1_000_000,
     coalesce: false,
+    variantsMax: 16,
+    heuristicRatio: 0.1,
+    heuristicSecondsMax: 86_400,
+    targetedFields: ["cdn-cache-control"],
   });
   expect(config.routes.map(({ name, cache, timing }) => ({ name, cache, timing }))).toEqual([
     {
       name: "assets",
-      cache: { kind: "fixed", ttlSeconds: 3600, staleSeconds: 86_400, tags: ["a", "b"] },
+      cache: {
+        kind: "rules",
+        ttlSeconds: 3600,
+        statusSeconds: new Map(),
+        staleSeconds: 86_400,
+        ttlSecondsMax: null,
+        objectBytesMax: null,
+        key: { query: { kind: "all", names: [], sort: false }, headers: [], cookies: [] },
+        bypass: null,
+        tags: ["a", "b"],
+      },
       timing: false,
     },
     { name: "/*", cache: { kind: "off" }, timing: true },
@@ -362,6 +380,10 @@ const EVERYTHING: Complete<EdgelaneConfig> = {
     memory: "512MB",
     objectMax: "8MB",
     coalesce: true,
+    variants: 16,
+    heuristic: "10%",
+    heuristicMax: "1d",
+    targets: ["CDN-Cache-Control"],
     redis: "redis://127.0.0.1",
     prefetch: { budget: "20%" },
   },
@@ -370,7 +392,20 @@ const EVERYTHING: Complete<EdgelaneConfig> = {
       match: "GET /a/*",
       name: "a",
       to: "short",
-      cache: { ttl: "1h", stale: "1d", tags: ["t"] },
+      cache: {
+        ttl: "1h",
+        status: { "404": "1m" },
+        stale: "1d",
+        maxTtl: "1d",
+        objectMax: "1MB",
+        key: {
+          query: { allow: ["q"], sort: true },
+          headers: ["X-Country"],
+          cookies: ["tier"],
+        },
+        bypass: { cookies: ["session"], headers: ["X-Preview"] },
+        tags: ["t"],
+      },
       timing: true,
       use: [async (_context, next) => next()],
       compress: true,
@@ -379,6 +414,8 @@ const EVERYTHING: Complete<EdgelaneConfig> = {
       validate: { openapi: "openapi.yaml", schema: "schema.json" },
     },
     { match: "/b", to: "long", cache: "auto" },
+    { match: "/c", to: "long", cache: { key: { query: "none" } } },
+    { match: "/d", to: "long", cache: { key: { query: { deny: ["utm_*"] } } } },
   ],
   limits: {
     body: "1MB",
@@ -468,7 +505,7 @@ function collect(value: unknown, key: string, keys: Set<string>): void {
     for (const item of value) collect(item, `${key}[]`, keys);
   } else if (typeof value === "object" && value !== null) {
     for (const [name, item] of Object.entries(value)) {
-      const step = key === "upstreams" ? "<name>" : name;
+      const step = key === "upstreams" || key.endsWith(".status") ? "<name>" : name;
       collect(item, key === "" ? step : `${key}.${step}`, keys);
     }
   } else {

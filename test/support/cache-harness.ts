@@ -60,7 +60,7 @@ export class CacheHarness {
   callCount = 0;
   /** Answers at once where it is set. */
   origin: ((call: OriginCall) => void) | null = null;
-  caching: RouteCaching = { mode: { kind: "auto" }, rules: HIT_RULES, tags: [] };
+  caching: RouteCaching = { mode: { kind: "auto" }, ...PLAIN };
 
   constructor(options: Partial<CacheOptions> = {}) {
     const all = { ...CACHE_DEFAULTS, format: HIT_FORMAT, ...options };
@@ -130,6 +130,8 @@ export class CacheHarness {
     return ticket;
   }
 }
+
+const PLAIN = { rules: HIT_RULES, keys: null, objectBytesMax: null, tags: [] };
 
 const BASE: RequestHead = {
   method: "GET",

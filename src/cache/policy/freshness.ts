@@ -13,7 +13,19 @@ import type { RuleName } from "./rules.ts";
 export type CacheMode =
   | { readonly kind: "off" }
   | { readonly kind: "auto" }
-  | { readonly kind: "ttl"; readonly ttlSeconds: number; readonly staleSeconds: number };
+  | ({ readonly kind: "ttl" } & TtlRules);
+
+/** Times of the operator. They replace what the origin server says of freshness, and nothing else. */
+export interface TtlRules {
+  /** Of responses that are cacheable by heuristics; null: what the origin server says. */
+  readonly ttlSeconds: number | null;
+  /** Of single status codes, before `ttlSeconds`; 0: never stored. */
+  readonly statusSeconds?: ReadonlyMap<number, number>;
+  /** null: what the origin server allows. */
+  readonly staleSeconds: number | null;
+  /** What the origin server says counts up to here. */
+  readonly ttlSecondsMax?: number;
+}
 
 export interface FreshnessOptions {
   /**
@@ -97,15 +109,17 @@ export function metadataOf(
   const { responseMs } = times;
   const initialAgeMs = correctedInitialAgeMs(fields, times);
   const own = freshnessLifetime(head, directives, responseMs, options);
-  const byRoute = mode.kind === "ttl" && isHeuristicallyCacheable(status);
+  const byRoute = routeLifetime(mode, status);
+  const counted = byRoute ?? capped(own, mode);
   // The route's ttl counts from the time of receipt, whatever age the response came with.
-  const routeSeconds = byRoute ? mode.ttlSeconds + Math.ceil(initialAgeMs / 1000) : 0;
-  const lifetimeSeconds = byRoute ? routeSeconds : own.seconds;
+  const arrivedSeconds = byRoute === undefined ? 0 : Math.ceil(initialAgeMs / 1000);
+  const lifetimeSeconds = counted.seconds + arrivedSeconds;
+  const routeStale = mode.kind === "ttl" ? mode.staleSeconds : null;
   const bornMs = responseMs - initialAgeMs;
   const mayBeStale =
     !directives.noCache && !directives.mustRevalidate && !directives.proxyRevalidate;
   const stale = (seconds: number | undefined) =>
-    !mayBeStale ? 0 : byRoute ? mode.staleSeconds : Math.max(0, seconds ?? 0);
+    mayBeStale ? (routeStale ?? Math.max(0, seconds ?? 0)) : 0;
   const lastModified = getField(fields, "last-modified") ?? "";
   const lastModifiedMs = lastModified === "" ? Number.NaN : parseHttpDate(lastModified, responseMs);
   return {
@@ -113,7 +127,7 @@ export function metadataOf(
     bornMs,
     responseMs,
     lifetimeSeconds,
-    freshnessRule: byRoute ? "fresh_route" : own.rule,
+    freshnessRule: counted.rule,
     staleWhileRevalidateSeconds: stale(directives.staleWhileRevalidate),
     staleIfErrorSeconds: stale(directives.staleIfError),
     noCache: directives.noCache,
@@ -128,6 +142,21 @@ export function metadataOf(
     hitFromMs: bornMs,
     hitUntilMs: directives.noCache ? 0 : bornMs + lifetimeSeconds * 1000,
   };
+}
+
+/** The lifetime that the route states for a status code; undefined: the origin server's counts. */
+export function routeLifetime(mode: CacheMode, status: number): Lifetime | undefined {
+  if (mode.kind !== "ttl") return undefined;
+  const seconds = mode.statusSeconds?.get(status);
+  if (seconds !== undefined) return { seconds, rule: "fresh_route_status", explicit: true };
+  if (mode.ttlSeconds === null || !isHeuristicallyCacheable(status)) return undefined;
+  return { seconds: mode.ttlSeconds, rule: "fresh_route", explicit: true };
+}
+
+function capped(own: Lifetime, mode: CacheMode): Lifetime {
+  const secondsMax = mode.kind === "ttl" ? mode.ttlSecondsMax : undefined;
+  if (secondsMax === undefined || own.seconds <= secondsMax) return own;
+  return { ...own, seconds: secondsMax, rule: "fresh_capped" };
 }
 
 /** Current age in whole seconds (RFC 9111 section 4.2.3). */

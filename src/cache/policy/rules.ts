@@ -39,6 +39,8 @@ export const RULES = {
     text: "Cache-Control does not parse and could hide a no-store",
   },
   nothing_to_reuse: { section: "RFC 9111 3", text: "neither a freshness lifetime nor a validator" },
+  route_status: { section: "route", text: "the route stores no response of this status code" },
+  route_bypass: { section: "route", text: "the request has what goes around the cache here" },
   route_off: { section: "route", text: "the route does not cache" },
   too_large: { section: "limit", text: "larger than an object may be" },
   too_many_tags: { section: "limit", text: "more tags than are kept: a purge could miss it" },
@@ -55,6 +57,11 @@ export const RULES = {
   },
   fresh_route: { section: "route", text: "the route's ttl" },
   fresh_purged: { section: "purge", text: "a soft purge ended the freshness lifetime" },
+  fresh_route_status: { section: "route", text: "the route's ttl for this status code" },
+  fresh_capped: {
+    section: "route",
+    text: "what the origin server says, cut to the route's maxTtl",
+  },
   fresh_none: { section: "RFC 9111 4.2.1", text: "no freshness lifetime: each use is validated" },
   fresh_invalid: {
     section: "RFC 9111 4.2.1",

@@ -12,6 +12,7 @@ import {
   freshnessLifetime,
   isHeuristicallyCacheable,
   metadataOf,
+  routeLifetime,
 } from "./freshness.ts";
 import type { StoredMetadata } from "./metadata.ts";
 import type { RuleName } from "./rules.ts";
@@ -50,8 +51,10 @@ export function mayStore(
   const vary = varyNames(head.fields);
   if (vary === undefined) return refusal("vary_unmatchable");
   const own = freshnessLifetime(head, directives, times.responseMs, options);
-  const cacheable = own.explicit || directives.public || isHeuristicallyCacheable(head.status);
-  if (!cacheable) return refusal("status_not_cacheable");
+  const byRoute = routeLifetime(mode, head.status);
+  if (byRoute?.seconds === 0) return refusal("route_status");
+  const stated = own.explicit || directives.public || byRoute !== undefined;
+  if (!stated && !isHeuristicallyCacheable(head.status)) return refusal("status_not_cacheable");
   if (request.method === "POST" && !own.explicit) return refusal("method");
   // A cookie made for one client is replayed to all only where the origin server itself stated how
   // long the response lives in caches (RFC 9111 section 7.3); neither a guess nor a route's ttl is

@@ -1,5 +1,5 @@
-// The older copy of the HTTP cache test suite, against a gateway of its own: in CI, with the list of
-// expected failures that only shrinks (docs/cache-conformance.md has the newer one).
+// The older copy of the HTTP cache test suite, against a gateway of its own: in CI, with the list
+// of expected failures that only shrinks (docs/cache-conformance.md has the newer one).
 
 import { execFile } from "node:child_process";
 import { join } from "node:path";
