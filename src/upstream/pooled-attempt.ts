@@ -17,6 +17,7 @@ import {
   DONE,
   READING,
   SENDING,
+  TOO_MANY_INTERIMS,
   WAITING,
   WatchedAttempt,
 } from "./watched-attempt.ts";
@@ -138,7 +139,9 @@ export class PooledAttempt extends WatchedAttempt implements Dispatcher.Dispatch
     this.lastMs = this.#host.nowMs;
     const fields = decodeFields(controller.rawHeaders);
     if (this.refuses(status, fields)) return;
-    if (status < 200) {
+    if (status < 200 && !this.takesInterim()) {
+      this.expire("upstream_invalid", TOO_MANY_INTERIMS);
+    } else if (status < 200) {
       this.listener.interim({ status, reason: safeReason(reason), fields });
     } else {
       this.phase = READING;

@@ -27,6 +27,13 @@ export const WAITING = 3;
 export const READING = 4;
 export const DONE = 5;
 
+/**
+ * They have no backpressure and each restarts the deadline of the head: an origin server that sends
+ * them without end would fill memory. A 102 every 20 s lasts half an hour.
+ */
+export const INTERIM_RESPONSES_MAX = 100;
+export const TOO_MANY_INTERIMS = "too many interim responses";
+
 /** The phases of an attempt, in their order. */
 export type Phase = 0 | 1 | 2 | 3 | 4 | 5;
 
@@ -46,6 +53,7 @@ export abstract class WatchedAttempt implements Attempt {
   protected lastMs: number;
   /** Bytes that the socket had read when it was looked at last, during a pause. */
   protected bytesRead = 0;
+  #interims = 0;
 
   constructor(request: OriginRequest, listener: AttemptListener, host: AttemptHost) {
     this.content = request.body;
@@ -107,6 +115,12 @@ export abstract class WatchedAttempt implements Attempt {
     if (detail === "") return false;
     this.expire("upstream_invalid", detail);
     return true;
+  }
+
+  /** Counts an interim response; false for one too many. */
+  protected takesInterim(): boolean {
+    this.#interims += 1;
+    return this.#interims <= INTERIM_RESPONSES_MAX;
   }
 
   /**

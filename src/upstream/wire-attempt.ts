@@ -22,6 +22,7 @@ import {
   EXPECTING,
   READING,
   SENDING,
+  TOO_MANY_INTERIMS,
   WAITING,
   WatchedAttempt,
 } from "./watched-attempt.ts";
@@ -278,9 +279,9 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
   }
 
   #acceptInterim(head: ResponseHead): void {
-    if (head.status === 101) {
-      this.#refuse("unasked 101");
-    } else {
+    if (head.status === 101) this.#refuse("unasked 101");
+    else if (!this.takesInterim()) this.#refuse(TOO_MANY_INTERIMS);
+    else {
       this.listener.interim(head);
       if (head.status === 100 && !this.silent) this.#sender?.start();
     }

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { OriginRequest } from "../../src/upstream/attempt.ts";
 import type { Cluster } from "../../src/upstream/cluster.ts";
 import { answering, type OriginScript, startOrigin, type TestOrigin } from "../support/origin.ts";
+import { INTERIM_RESPONSES_MAX } from "../../src/upstream/watched-attempt.ts";
 import { clusterOf, exchange, Recorder, requestOf } from "./recorder.ts";
 
 /** Both ways to ask an origin have the same outcomes. */
@@ -116,6 +117,17 @@ describe.each(WAYS)("%s: responses", (_way, parts) => {
     expect(got.interims.map((head) => head.status)).toEqual([103, 102]);
     expect(got.interims[0]?.fields).toEqual(["Link", "</a>"]);
     expect([got.head?.status, got.content]).toEqual([200, "x"]);
+  });
+
+  test.each([
+    [INTERIM_RESPONSES_MAX, "200", undefined],
+    [INTERIM_RESPONSES_MAX + 1, "undefined", "upstream_invalid"],
+  ])("of %i interim responses", async (count, status, code) => {
+    const interims = "HTTP/1.1 102 Processing\r\n\r\n".repeat(count);
+    await start(answering(`${interims}HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx`));
+    const got = await exchange(cluster, requestOf("GET", "/", parts));
+    expect(got.interims).toHaveLength(INTERIM_RESPONSES_MAX);
+    expect([String(got.head?.status), got.error?.code]).toEqual([status, code]);
   });
 });
 
