@@ -2,7 +2,7 @@
 // build/metrics-reference.ts`; a test fails while the file is not what this writes.
 
 import { FAILURES } from "../src/http/errors.ts";
-import { DURATION_BOUNDS_SECONDS, STATUS_LABELS } from "../src/telemetry/latency-table.ts";
+import { DURATION_BOUNDS_SECONDS, STATUS_LABELS } from "../src/telemetry/latency-layout.ts";
 import { LATENCY_METRICS, METRICS } from "../src/telemetry/metric-table.ts";
 
 export const METRICS_REFERENCE = new URL("../docs/metrics.md", import.meta.url);

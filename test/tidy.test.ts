@@ -40,7 +40,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/cache": ["src/http", "src/core", "assembly/layout"],
   "src/upstream": ["src/http", "src/core", "assembly/layout"],
   "src/telemetry": ["src/http", "src/core", "assembly/layout"],
+  "src/shared-state": ["src/cache", "src/telemetry"],
   "src/gateway": [
+    "src/shared-state",
     "src/wire",
     "src/cache",
     "src/upstream",

@@ -17,7 +17,7 @@ const HITS_PER_TURN = 500;
 
 const sink = new Sink({ destination: "/dev/null" });
 const log = new AccessLog(sink, systemClock);
-const metrics = new Metrics({ version: "bench", engine: "none" });
+const metrics = new Metrics();
 const row = metrics.route("bench", METHOD_GET);
 const subject = hitFragment({
   method: "GET",
@@ -63,7 +63,6 @@ for (const [name, run] of Object.entries(CASES)) {
   );
 }
 console.log(`lines dropped: ${log.dropped}`);
-metrics.close();
 await sink.close(1000);
 
 async function round(

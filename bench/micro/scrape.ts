@@ -3,14 +3,19 @@
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { METHOD_GET } from "../../assembly/layout.ts";
-import { Metrics } from "../../src/telemetry/metrics.ts";
+import { mergeReadings } from "../../src/telemetry/merged-readings.ts";
+import { MetricsReport } from "../../src/telemetry/metrics-report.ts";
+import { Metrics, newMetricBlock } from "../../src/telemetry/metrics.ts";
 
 const ROUTES = 400;
 const STATUSES = [200, 304, 404, 500, 502];
 const ROUNDS = 15;
 const RESOLUTION_MS = 1;
 
-const metrics = new Metrics({ version: "bench", engine: "none" });
+const block = newMetricBlock();
+const metrics = new Metrics(block);
+const report = new MetricsReport({ version: "bench", engine: "none", blocks: [block] });
+const reported = { ...mergeReadings([]), workers: [] };
 for (let route = 0; route < ROUTES; route += 1) {
   const row = metrics.route(`GET www.example.com/service-${route}/*`, METHOD_GET);
   for (const status of STATUSES) {
@@ -26,13 +31,13 @@ for (let i = 0; i < ROUNDS; i += 1) {
   await new Promise((resolve) => setTimeout(resolve, 5));
   delay.reset();
   const start = performance.now();
-  bytes = (await metrics.text()).length;
+  bytes = (await report.text(reported)).length;
   const totalMs = performance.now() - start;
   await new Promise((resolve) => setTimeout(resolve, 5));
   delay.disable();
   rounds.push({ totalMs, longestMs: delay.max / 1e6 - RESOLUTION_MS });
 }
-metrics.close();
+report.close();
 
 const middle = (values: number[]): number => values.toSorted((a, b) => a - b)[ROUNDS >> 1] ?? 0;
 console.log(

@@ -22,11 +22,12 @@ export async function run(invocation: Invocation): Promise<ExitCode> {
   });
 }
 
-function withWorkers(config: GatewayConfig, workers: string | undefined): GatewayConfig {
-  if (workers === undefined || workers === "1") return config;
-  if (workers !== "auto" && !/^[1-9]\d{0,2}$/.test(workers)) {
-    throw usageError(`--workers: expected a number or auto, not "${workers}"`);
+function withWorkers(config: GatewayConfig, written: string | undefined): GatewayConfig {
+  if (written === undefined) return config;
+  if (written === "auto") return { ...config, workers: written };
+  const workers = Number(written);
+  if (!/^[1-9]\d{0,2}$/.test(written) || workers > 255) {
+    throw usageError(`--workers: expected a number from 1 to 255, or auto, not "${written}"`);
   }
-  const warning = "--workers: not available in this version: more than one worker; one serves";
-  return { ...config, warnings: [...config.warnings, warning] };
+  return { ...config, workers };
 }

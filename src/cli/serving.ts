@@ -6,10 +6,11 @@ import { sinceProcessStartMs, systemClock } from "../clock.ts";
 import { bannerJson, bannerText } from "../gateway/banner.ts";
 import type { StartUp } from "../gateway/banner.ts";
 import { createGateway } from "../gateway/gateway.ts";
-import type { Gateway } from "../gateway/gateway.ts";
+import type { Serving } from "../gateway/gateway.ts";
 import type { GatewayConfig, ListenAddress } from "../gateway/gateway-config.ts";
 import { isLoopback, parseAddress } from "../gateway/listen-address.ts";
 import { packageVersion } from "../gateway/package-version.ts";
+import { countWorkers } from "../gateway/reuse-port.ts";
 import { EXIT, usageError } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
 import type { Invocation } from "./verbs.ts";
@@ -29,11 +30,13 @@ export interface Extras {
 
 /** Serves until a signal ends it. Rejects when it cannot start, with nothing left open. */
 export async function serveUntilSignal(
-  config: GatewayConfig,
+  asked: GatewayConfig,
   { options, terminal }: Invocation,
   extras: Extras,
 ): Promise<ExitCode> {
-  const gateway = createGateway(config);
+  const { count, warning } = await countWorkers(asked.workers);
+  const config = warning === null ? asked : { ...asked, warnings: [...asked.warnings, warning] };
+  const gateway = await create(config, count);
   // Before listening: a signal in mid-start ends the process like any other.
   const ended = untilSignal();
   const bound = await gateway.listen().catch(async (error: unknown) => {
@@ -48,6 +51,7 @@ export async function serveUntilSignal(
     // Both addresses of loopback are one URL to whoever reads it.
     urls: [...new Set(bound.urls)],
     adminUrl: bound.adminUrl,
+    workers: count,
     engine: gateway.engine,
     links: extras.links(bound.urls[0] ?? ""),
     hints: extras.hints,
@@ -58,6 +62,13 @@ export async function serveUntilSignal(
   );
   await ended;
   return finish(gateway, config.shutdownGraceMs, extras);
+}
+
+/** With one worker there is nobody to supervise, and nothing to load for it. */
+async function create(config: GatewayConfig, count: number): Promise<Serving> {
+  if (count === 1) return createGateway(config);
+  const { createSupervisor } = await import("../gateway/supervisor.ts");
+  return createSupervisor(config, count);
 }
 
 /** The config with --listen and --admin in place of its own addresses. */
@@ -115,7 +126,7 @@ function endNow(): void {
   process.exit(EXIT.failed);
 }
 
-async function finish(gateway: Gateway, graceMs: number, extras: Extras): Promise<ExitCode> {
+async function finish(gateway: Serving, graceMs: number, extras: Extras): Promise<ExitCode> {
   const deadline = setTimeout(endNow, graceMs + CLOSE_MARGIN_MS);
   deadline.unref();
   await gateway.close({ graceMs });

@@ -38,8 +38,7 @@ export interface CoreOptions {
   /** Default: Wasm where the engine has SIMD, else the reference. */
   readonly engine?: Engine;
   /**
-   * Seed of the hash; random unless given. A known seed lets clients aim collisions: for tests
-   * only.
+   * Seed of the hash; random unless given. A seed that clients know lets them aim collisions.
    */
   readonly seed?: bigint;
   /** Slabs for heads that arrive in pieces; one for each connection in the middle of a head. */

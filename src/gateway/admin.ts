@@ -166,7 +166,7 @@ function adminRoutes(dependencies: AdminDependencies): Route[] {
         return context.body(text, 200, { "content-type": type });
       },
     ],
-    ["GET", "/status", "guarded", (context) => context.json(dependencies.status())],
+    ["GET", "/status", "guarded", async (context) => context.json(await dependencies.status())],
     ["GET", "/config", "guarded", (context) => context.json(redactConfig(dependencies.config()))],
     ["POST", "/purge", "guarded", (context) => purge(context, dependencies)],
   ];

@@ -13,6 +13,8 @@ export interface StartUp {
   /** Public URLs, as bound. */
   readonly urls: readonly string[];
   readonly adminUrl: string | null;
+  /** Threads that serve. */
+  readonly workers: number;
   /** Which implementation of the core parses: "wasm-simd" or "reference". */
   readonly engine: string;
   /** Worth trying, with a word on each. */
@@ -55,6 +57,7 @@ export function bannerText(start: StartUp, paint: Paint): string {
   for (const upstream of config.upstreams.values()) rows.push(["upstream", upstreamText(upstream)]);
   const memory = config.cache.memoryBytesMax;
   if (memory > 0) rows.push(["cache", `${formatBytes(memory)} in memory`]);
+  rows.push(["workers", String(start.workers)]);
   rows.push(["core", start.engine]);
   for (const feature of inactiveFeatures(config)) rows.push(["off", paint("dim", feature)]);
   for (const warning of config.warnings) rows.push(["warning", paint("yellow", warning)]);
@@ -81,6 +84,7 @@ export function bannerJson(start: StartUp, nowMs: number): string {
     admin: start.adminUrl,
     routes: config.routes.length,
     targets: Object.fromEntries(targets),
+    workers: start.workers,
     engine: start.engine,
     off: inactiveFeatures(config),
     warnings: config.warnings,

@@ -1,17 +1,32 @@
-// Owns the way of the cache's own counts into the metrics, taken when somebody looks.
+// Owns the cache's own counts as cells of the metrics: what the cache adds to lies in shared
+// memory, so that nothing is lost with the thread that counted it.
 
 import type { CacheStats } from "../cache/cache-state.ts";
 import * as cells from "../telemetry/metric-table.ts";
+import type { Cell } from "../telemetry/metric-table.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 
-export function syncCacheCells(metrics: Metrics, stats: CacheStats): void {
-  metrics.set(cells.CACHE_HITS, stats.hits);
-  metrics.set(cells.CACHE_MISSES, stats.misses);
-  metrics.set(cells.CACHE_STALE, stats.stale);
-  metrics.set(cells.CACHE_COALESCED, stats.collapsed);
-  metrics.set(cells.CACHE_REVALIDATED, stats.revalidated);
-  metrics.set(cells.CACHE_STORES, stats.stored);
-  metrics.set(cells.CACHE_BYPASSES, stats.bypassed);
-  metrics.set(cells.CACHE_PURGES, stats.purged);
-  metrics.set(cells.CACHE_SOFT_PURGES, stats.softPurged);
+const CELL_OF: Partial<Record<keyof CacheStats, Cell>> = {
+  hits: cells.CACHE_HITS,
+  misses: cells.CACHE_MISSES,
+  stale: cells.CACHE_STALE,
+  collapsed: cells.CACHE_COALESCED,
+  revalidated: cells.CACHE_REVALIDATED,
+  stored: cells.CACHE_STORES,
+  bypassed: cells.CACHE_BYPASSES,
+  purged: cells.CACHE_PURGES,
+  softPurged: cells.CACHE_SOFT_PURGES,
+};
+
+/** Makes the counts of a cache those cells; counts without one stay where they are. */
+export function countInCells(stats: CacheStats, metrics: Metrics): void {
+  for (const [name, cell] of Object.entries(CELL_OF)) {
+    Object.defineProperty(stats, name, {
+      enumerable: true,
+      get: () => metrics.cells[cell] ?? 0,
+      set: (value: number) => {
+        metrics.set(cell, value);
+      },
+    });
+  }
 }

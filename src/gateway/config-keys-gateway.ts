@@ -67,10 +67,12 @@ const LISTENERS: readonly ConfigKey[] = [
   },
   {
     key: "workers",
-    form: form.integerOr(form.integer(1, 256), "auto"),
-    default: 1,
-    about: "Threads that serve; `auto` is one for each core.",
-    reason: "One thread is what this version has.",
+    form: form.integerOr(form.integer(1, 255), "auto"),
+    default: "auto",
+    about:
+      "Threads that serve; `auto` is one for each core. `cache.memory`, `limits.connections` and " +
+      "the pools of upstreams are divided among them.",
+    reason: "Cores that nobody uses are paid for all the same.",
   },
   {
     key: "trust[]",

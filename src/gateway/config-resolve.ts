@@ -37,6 +37,7 @@ export function resolveValid(
     file: context.file,
     listen: present(config.listen ?? [text("listen[]", undefined)]).map(resolveListen),
     admin: resolveAdmin(config.admin),
+    workers: resolveWorkers(config.workers),
     trust: present(config.trust ?? []),
     health: offOr(text("health", config.health)),
     upstreams: new Map(upstreams),
@@ -60,6 +61,11 @@ function resolveAdmin(admin: EdgelaneConfig["admin"]): resolved.AdminConfig | nu
   const listen = text("admin.listen", admin?.listen);
   if (listen === "off") return null;
   return { address: address(listen), token: admin?.token ?? null };
+}
+
+function resolveWorkers(written: EdgelaneConfig["workers"]): number | "auto" {
+  const workers = written ?? defaultOf("workers");
+  return workers === "auto" ? workers : Number(workers);
 }
 
 function resolveUpstream(

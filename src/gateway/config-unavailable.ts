@@ -49,12 +49,6 @@ export const UNAVAILABLE: readonly UnavailableKey[] = [
     consequence: "request validation; everything would be let through",
   },
   {
-    key: "workers",
-    applies: (value) => value !== 1,
-    effect: "warning",
-    consequence: "more than one worker; one serves",
-  },
-  {
     key: "cache.redis",
     effect: "warning",
     consequence: "the Redis tier; responses are stored in memory alone",
@@ -119,7 +113,6 @@ export const MISSING_FEATURES: readonly string[] = [
   "tracing",
   "active health checks",
   "circuit breakers",
-  "more than one worker",
 ];
 
 /** Reports every key in a config that the table names. */

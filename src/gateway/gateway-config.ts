@@ -191,6 +191,8 @@ export interface GatewayConfig {
   readonly listen: readonly ListenAddress[];
   /** null: no admin listener. */
   readonly admin: AdminConfig | null;
+  /** Threads that serve; `auto` is one for each core. */
+  readonly workers: number | "auto";
   /** Networks (CIDR) whose Forwarded and X-Forwarded-* fields are believed. */
   readonly trust: readonly string[];
   /** Path that the gateway answers itself; null for none. */

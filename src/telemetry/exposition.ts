@@ -3,8 +3,8 @@
 // rendered here, a slice at a time.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { DURATION_BOUNDS_SECONDS } from "./latency-table.ts";
-import type { LatencyTable } from "./latency-table.ts";
+import { DURATION_BOUNDS_SECONDS } from "./latency-layout.ts";
+import type { LatencySum } from "./latency-sum.ts";
 
 /** Series rendered in one turn of the event loop: 1,300 lines, some 0.3 ms of work. */
 const SERIES_PER_TURN = 64;
@@ -22,7 +22,7 @@ interface MetricHead {
  * slices.
  */
 export async function renderLatencies(
-  table: LatencyTable,
+  table: LatencySum,
   counter: MetricHead,
   histogram: MetricHead,
 ): Promise<string> {

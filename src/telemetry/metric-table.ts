@@ -1,7 +1,7 @@
 // Owns the one table of metrics: name, type, help, labels, and where the values come from. The
 // scrape, docs/metrics.md and the tests read it. Knows no HTTP and no prom-client.
 
-import type { GatewayReadings, TargetReading } from "./readings.ts";
+import type { GatewayReadings, TargetReading, WorkerReading } from "./readings.ts";
 
 /**
  * Counters that code adds to directly: `metrics.add(CACHE_HITS, 1)`. An index into one row of
@@ -276,6 +276,20 @@ export const METRICS: readonly MetricRow[] = [
     labels: [],
     read: (from) => [[[], from.accessLogDropped]],
   },
+  worker(
+    "up",
+    "gauge",
+    "1 while the worker serves and answers, 0 while it is being replaced.",
+    (of) => (of.up ? 1 : 0),
+  ),
+  worker(
+    "restarts_total",
+    "counter",
+    "Times that the worker ended by itself and was replaced.",
+    (of) => of.restarts,
+  ),
+  worker("connections", "gauge", "Client connections of the worker now.", (of) => of.connections),
+  worker("heap_bytes", "gauge", "Bytes in use on the worker's heap.", (of) => of.heapBytes),
   {
     name: "gateway_info",
     type: "gauge",
@@ -313,5 +327,20 @@ function target(
     help,
     labels: ["upstream", "target"],
     read: (from) => from.targets.map((of) => [[of.upstream, of.target], read(of)]),
+  };
+}
+
+function worker(
+  name: string,
+  type: MetricRow["type"],
+  help: string,
+  read: (worker: WorkerReading) => number,
+): MetricRow {
+  return {
+    name: `gateway_worker_${name}`,
+    type,
+    help,
+    labels: ["worker"],
+    read: (from) => from.workers.map((of) => [[String(of.worker)], read(of)]),
   };
 }

@@ -52,29 +52,41 @@ export interface BufferReading {
   readonly exhausted: number;
 }
 
-/** What the gateway is asked for at each scrape; each call is cheap and has no effect. */
-export interface Sources {
-  cache(): readonly CacheReading[];
-  connections(): ConnectionReading;
-  targets(): readonly TargetReading[];
-  buffers(): BufferReading;
-  accessLogDropped(): number;
+/** One thread that serves; the one that answers the admin listener when there is no other. */
+export interface WorkerReading {
+  readonly worker: number;
+  /** It has its listeners open and answered when it was last asked. */
+  readonly up: boolean;
+  /** Times that it was replaced since the start. */
+  readonly restarts: number;
+  /** Open client connections. */
+  readonly connections: number;
+  readonly heapBytes: number;
 }
 
 type LabelledValues = readonly (readonly [labels: readonly string[], value: number])[];
 
-/** Everything that one scrape reports, apart from the latency tables. */
-export interface GatewayReadings {
-  readonly version: string;
-  readonly engine: string;
-  /** Counters by cell index of metric-table.ts. */
-  readonly cells: Float64Array;
+/** What one thread reports when it is asked; cheap, without effect, and clonable. */
+export interface ThreadReadings {
   readonly cache: readonly CacheReading[];
   readonly connections: ConnectionReading;
   readonly targets: readonly TargetReading[];
   readonly buffers: BufferReading;
-  readonly failures: LabelledValues;
-  readonly upstreamFailures: LabelledValues;
   readonly eventLoopLag: LabelledValues;
   readonly accessLogDropped: number;
+}
+
+/** What all threads report, merged, and how they are. */
+export interface ReportedReadings extends ThreadReadings {
+  readonly workers: readonly WorkerReading[];
+}
+
+/** Everything that one scrape reports, apart from the latency tables. */
+export interface GatewayReadings extends ReportedReadings {
+  readonly version: string;
+  readonly engine: string;
+  /** Counters by cell index of metric-table.ts. */
+  readonly cells: Float64Array;
+  readonly failures: LabelledValues;
+  readonly upstreamFailures: LabelledValues;
 }

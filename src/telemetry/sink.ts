@@ -11,10 +11,14 @@ const BATCH_BYTES_MAX = 64 * 1024;
 const BATCH_DELAY_MS = 100;
 /** What may wait for a slow output: 10 s of 3,000 requests a second. */
 const PENDING_BYTES_MAX = 8 * 1024 * 1024;
+const LINE_FEED = 0x0a;
 
 export interface SinkOptions {
-  /** "stdout" or a path. A path is opened for appending, and must be openable now. */
-  readonly destination: string;
+  /**
+   * "stdout", a path, or an output that is open. A path is opened for appending, and must be
+   * openable now.
+   */
+  readonly destination: string | LogOutput;
   readonly pendingBytesMax?: number;
   readonly batchDelayMs?: number;
 }
@@ -33,7 +37,9 @@ export class Sink {
   /** Throws the system's error when the destination cannot be opened. */
   constructor(options: SinkOptions) {
     this.#batchDelayMs = options.batchDelayMs ?? BATCH_DELAY_MS;
-    this.#output = openLogOutput(options.destination, options.pendingBytesMax ?? PENDING_BYTES_MAX);
+    const { destination, pendingBytesMax = PENDING_BYTES_MAX } = options;
+    this.#output =
+      typeof destination === "string" ? openLogOutput(destination, pendingBytesMax) : destination;
   }
 
   /** Lines dropped since the start. */
@@ -67,6 +73,14 @@ export class Sink {
   write(line: string): void {
     const at = this.reserve(Buffer.byteLength(line));
     if (at >= 0) this.commit(at + this.bytes.write(line, at));
+  }
+
+  /** Writes whole lines that another thread has collected, behind those that wait here. */
+  append(batch: Uint8Array): void {
+    this.flush();
+    const lines = Buffer.from(batch.buffer, batch.byteOffset, batch.length);
+    if (!this.#closed && this.#output.write(lines)) return;
+    for (const byte of lines) if (byte === LINE_FEED) this.#dropped += 1;
   }
 
   /** Hands the batch to the output without waiting for it. */

@@ -2,12 +2,19 @@
 // start; `recent` covers the last 30 to 60 seconds. Knows no HTTP.
 
 import type { Clock } from "../clock.ts";
-import type { LatencyTable } from "./latency-table.ts";
+import type { LatencySum } from "./latency-sum.ts";
 import * as cells from "./metric-table.ts";
-import type { Metrics } from "./metrics.ts";
+import type { MetricsReport } from "./metrics-report.ts";
 import { LATENCY_BUCKETS, mergeLatencies, percentilesOf } from "./percentiles.ts";
 import type { Percentiles } from "./percentiles.ts";
-import type { BufferReading, CacheReading, ConnectionReading, TargetReading } from "./readings.ts";
+import type {
+  BufferReading,
+  CacheReading,
+  ConnectionReading,
+  ReportedReadings,
+  TargetReading,
+  WorkerReading,
+} from "./readings.ts";
 
 /** Percentiles of a window are of use; those since the start never move again after a day. */
 const WINDOW_MS = 30_000;
@@ -55,6 +62,7 @@ export interface Status {
   readonly endpoints: readonly TrafficStatus[];
   readonly upstreams: readonly (TrafficStatus & { readonly targets: readonly TargetReading[] })[];
   readonly failures: Readonly<Record<string, number>>;
+  readonly workers: readonly WorkerReading[];
   readonly buffers: BufferReading;
   readonly eventLoopLagSeconds: Readonly<Record<string, number>>;
   readonly accessLogDropped: number;
@@ -63,24 +71,24 @@ export interface Status {
 }
 
 export class StatusReport {
-  readonly #metrics: Metrics;
+  readonly #metrics: MetricsReport;
   readonly #clock: Clock;
   readonly #startedMs: number;
   /** When the last two windows began. */
   #windowStartsMs: [number, number];
 
-  constructor(metrics: Metrics, clock: Clock) {
+  constructor(metrics: MetricsReport, clock: Clock) {
     this.#metrics = metrics;
     this.#clock = clock;
     this.#startedMs = clock.monotonicMs();
     this.#windowStartsMs = [this.#startedMs, this.#startedMs];
   }
 
-  read(): Status {
+  read(reported: ReportedReadings): Status {
     const nowMs = this.#clock.monotonicMs();
     this.#rotate(nowMs);
     const metrics = this.#metrics;
-    const readings = metrics.readings();
+    const readings = metrics.readings(reported);
     const cell = (index: number): number => readings.cells[index] ?? 0;
     const endpoints = traffic(metrics.requests);
     const usage = process.cpuUsage();
@@ -105,6 +113,7 @@ export class StatusReport {
         targets: readings.targets.filter((target) => target.upstream === upstream.name),
       })),
       failures: metrics.failures(),
+      workers: readings.workers,
       buffers: readings.buffers,
       eventLoopLagSeconds: Object.fromEntries(
         readings.eventLoopLag.map(([labels, seconds]) => [labels[0] ?? "", seconds]),
@@ -144,7 +153,7 @@ function cacheCounts(cell: (index: number) => number): Omit<Status["cache"], "ti
   };
 }
 
-function overall(table: LatencyTable): LatencyStatus {
+function overall(table: LatencySum): LatencyStatus {
   const total = new Float64Array(LATENCY_BUCKETS);
   const recent = new Float64Array(LATENCY_BUCKETS);
   for (const group of table.groups()) {
@@ -154,7 +163,7 @@ function overall(table: LatencyTable): LatencyStatus {
   return { total: percentilesOf(total), recent: percentilesOf(recent) };
 }
 
-function traffic(table: LatencyTable): TrafficStatus[] {
+function traffic(table: LatencySum): TrafficStatus[] {
   const statuses = new Map<string, Record<string, number>>();
   for (let index = 0; index < table.seriesCount; index += 1) {
     const { group, status, count } = table.series(index);

@@ -23,6 +23,8 @@ export interface ListenerOptions {
   readonly stage: InputStage;
   /** Now, as an HTTP-date. */
   readonly date: () => string;
+  /** Other threads listen on the same port, and the kernel spreads connections over them. */
+  readonly reusePort: boolean;
 }
 
 export class Listener {
@@ -30,6 +32,7 @@ export class Listener {
   readonly #context: WireContext;
   readonly #connections = new Set<H1Connection>();
   readonly #address: ListenAddress;
+  readonly #reusePort: boolean;
   #sweeper: NodeJS.Timeout | undefined;
   #drained: (() => void) | null = null;
   /** Connections beyond the limit that are still being told so. */
@@ -37,6 +40,7 @@ export class Listener {
 
   constructor(address: ListenAddress, options: ListenerOptions) {
     this.#address = address;
+    this.#reusePort = options.reusePort;
     this.#context = {
       ...options,
       secure: 0,
@@ -67,8 +71,8 @@ export class Listener {
         const bound = server.address();
         resolve(typeof bound === "object" && bound !== null ? bound.port : port);
       };
-      if (host === null) server.listen({ port, backlog: BACKLOG }, ready);
-      else server.listen({ host, port, backlog: BACKLOG }, ready);
+      const options = { port, backlog: BACKLOG, reusePort: this.#reusePort };
+      server.listen(host === null ? options : { ...options, host }, ready);
     });
   }
 

@@ -148,13 +148,13 @@ describe("edgelane serve", () => {
 
   it("finds edgelane.yaml, and says what its warnings are and what is off", async () => {
     await using origin = await HeldOrigin.start();
-    await configFile(origin.url, "workers: auto\nhealth: off\n");
+    await configFile(origin.url, "tracing: {sample: 1%}\nhealth: off\n");
     await using command = startEdgelane(["serve", "--workers", "2"], { directory });
     const start = await command.started();
     expect(start["config"]).toBe("edgelane.yaml");
+    expect(start["workers"]).toBe(2);
     expect(start["warnings"]).toEqual([
-      "edgelane.yaml:4:1: warning: workers: not available in this version: more than one worker; one serves",
-      "--workers: not available in this version: more than one worker; one serves",
+      "edgelane.yaml:4:1: warning: tracing: not available in this version: tracing; no span is sent, trace fields pass through",
     ]);
     expect(start["off"]).toContain("health path (health: off)");
     expect(await (await fetch(`${start.listen[0]}/now`)).text()).toBe("now");

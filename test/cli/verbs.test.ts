@@ -142,14 +142,14 @@ describe("check", () => {
   it("exits 0 for warnings alone, and counts", async () => {
     await writeFile(
       join(directory, "edgelane.yaml"),
-      "upstreams: {a: http://h:1}\nworkers: auto\n",
+      "upstreams: {a: http://h:1}\ntracing: {sample: 1%}\n",
     );
     const result = await edgelane(["check"], { directory });
     expect(result).toEqual({
       code: 0,
       stdout:
-        "edgelane.yaml:2:1: warning: workers: not available in this version: " +
-        "more than one worker; one serves\n" +
+        "edgelane.yaml:2:1: warning: tracing: not available in this version: " +
+        "tracing; no span is sent, trace fields pass through\n" +
         "edgelane.yaml: 0 errors, 1 warning, 1 route\n",
       stderr: "",
     });

@@ -13,6 +13,7 @@ function start(config: EdgelaneConfig, more: Partial<StartUp> = {}): StartUp {
     config: resolveConfig(config, { environment: {}, memoryBytes: 2 ** 40 }),
     urls: ["http://localhost:8080", "http://gateway:8081"],
     adminUrl: "http://localhost:9180",
+    workers: 1,
     engine: "wasm-simd",
     links: [],
     hints: [],
@@ -37,7 +38,7 @@ describe("the banner", () => {
             { match: "/c", to: "web" },
             { match: "/*", to: "web" },
           ],
-          workers: "auto",
+          tracing: { sample: "1%" },
         },
         { links: [{ url: "http://localhost:8080/x", about: "a page" }], hints: ["look"] },
       ),
@@ -59,7 +60,7 @@ describe("the banner", () => {
       "  cache     512 MB in memory",
     ]);
     expect(text).toMatch(/^ {2}off {7}.*Redis.* \(not in this version\)$/m);
-    expect(text).toMatch(/^ {2}warning {3}config: warning: workers: not available/m);
+    expect(text).toMatch(/^ {2}warning {3}config: warning: tracing: not available/m);
     expect(text).toMatch(/^ {2}hint {6}look$/m);
     expect(text).toMatch(/^ {2}http:\/\/localhost:8080\/x {2}a page$/m);
   });

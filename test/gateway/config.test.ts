@@ -241,8 +241,6 @@ describe("what this version does not have", () => {
     ["routes[0].limit", route("limit: {rate: 100/s, burst: 200, by: ip}"), "error"],
     ["routes[0].validate", route("validate: {openapi: openapi.yaml}"), "error"],
     ["routes[0].compress", route("compress: true"), "warning"],
-    ["workers", top("workers: auto"), "warning"],
-    ["workers", top("workers: 4"), "warning"],
     ["cache.redis", top("cache: {redis: redis://127.0.0.1}"), "warning"],
     ["cache.prefetch", top("cache: {prefetch: {budget: 20%}}"), "warning"],
     ["tracing", top("tracing: {otlp: http://127.0.0.1:4318, sample: 1%}"), "warning"],
@@ -323,7 +321,10 @@ describe("files", () => {
 
   it("are refused whole: a ConfigError lists every error and no config comes of it", async () => {
     const file = join(directory, "edgelane.yaml");
-    await writeFile(file, "upstreams: {a: http://h:1}\nhelth: off\nlisten: [1]\nworkers: auto\n");
+    await writeFile(
+      file,
+      "upstreams: {a: http://h:1}\nhelth: off\nlisten: [1]\ncache: {prefetch: {}}\n",
+    );
     const error = await loadConfig(file, { environment: {} }).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(ConfigError);
     if (!(error instanceof ConfigError)) return;

@@ -82,6 +82,7 @@ export class TestWire {
         limits: this.limits,
         clock: this.clock,
         stage: this.stage,
+        reusePort: false,
         date: () => HTTP_DATE,
       },
     );

@@ -4,6 +4,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { METHOD_GET, METHOD_HEAD, METHOD_OTHER } from "../../assembly/layout.ts";
 import * as layout from "../../assembly/layout.ts";
+import { latencyBytes, latencyMemory } from "../../src/telemetry/latency-layout.ts";
+import { LatencySum } from "../../src/telemetry/latency-sum.ts";
 import { LatencyTable } from "../../src/telemetry/latency-table.ts";
 import {
   BYTES_RECEIVED,
@@ -11,12 +13,13 @@ import {
   LATENCY_METRICS,
   METRICS,
 } from "../../src/telemetry/metric-table.ts";
-import { methodId, Metrics } from "../../src/telemetry/metrics.ts";
+import { methodId } from "../../src/telemetry/metrics.ts";
+import { ReportedMetrics } from "../support/metrics.ts";
 import { parseExposition } from "./exposition-parser.ts";
 
-let metrics: Metrics;
+let metrics: ReportedMetrics;
 beforeEach(() => {
-  metrics = new Metrics({ version: "1.2.3", engine: "wasm-simd" });
+  metrics = new ReportedMetrics({ version: "1.2.3", engine: "wasm-simd" });
 });
 afterEach(() => metrics.close());
 
@@ -75,9 +78,9 @@ describe("a scrape", () => {
 
   test("reads gauges where it was told to", async () => {
     metrics.attach({
-      cache: () => [{ tier: "l1", entries: 3, bytes: 4096, bytesMax: 8192, evictions: 7 }],
-      connections: () => ({ active: 2, idle: 5 }),
-      targets: () => [
+      cache: [{ tier: "l1", entries: 3, bytes: 4096, bytesMax: 8192, evictions: 7 }],
+      connections: { active: 2, idle: 5 },
+      targets: [
         {
           upstream: "api",
           target: "10.0.0.1:80",
@@ -97,8 +100,8 @@ describe("a scrape", () => {
           tlsReloadFailures: 0,
         },
       ],
-      buffers: () => ({ inUse: 1, highWater: 6, max: 64, exhausted: 2 }),
-      accessLogDropped: () => 11,
+      buffers: { inUse: 1, highWater: 6, max: 64, exhausted: 2 },
+      accessLogDropped: 11,
     });
     metrics.add(CACHE_HITS, 5);
     metrics.add(BYTES_RECEIVED, 1000);
@@ -212,20 +215,21 @@ describe("label sets are bounded", () => {
   });
 
   test("rows, series and groups past the limits count as overflow and nothing is lost", () => {
-    const table = new LatencyTable(
-      { rowsMax: 3, seriesMax: 4, groupsMax: 2 },
-      { labels: 'endpoint="overflow"', group: "overflow" },
-    );
+    const limits = { rowsMax: 3, seriesMax: 4, groupsMax: 2 };
+    const memory = latencyMemory(new SharedArrayBuffer(latencyBytes(limits)), 0, limits);
+    const overflow = { labels: 'endpoint="overflow"', group: "overflow" };
+    const table = new LatencyTable(memory, limits, overflow);
     for (let route = 0; route < 10; route += 1) {
       const row = table.row(`endpoint="${route}"`, `route-${route}`);
       for (const status of [200, 404]) table.record(row, status, 1);
     }
-    const series = Array.from({ length: table.seriesCount }, (_, index) => table.series(index));
+    const sum = new LatencySum([memory], "overflow");
+    const series = Array.from({ length: sum.seriesCount }, (_, index) => sum.series(index));
     expect(series).toHaveLength(5);
-    expect(series.reduce((sum, { count }) => sum + count, 0)).toBe(20);
+    expect(series.reduce((total, { count }) => total + count, 0)).toBe(20);
     expect(series[0]).toMatchObject({ labels: 'endpoint="overflow",status="other"', count: 16 });
-    expect(table.groups()).toEqual(["route-0", "route-1", "overflow"]);
-    expect(table.latencies("overflow").reduce((sum, count) => sum + count, 0)).toBe(16);
+    expect(sum.groups()).toEqual(["route-0", "route-1", "overflow"]);
+    expect(sum.latencies("overflow").reduce((total, count) => total + count, 0)).toBe(16);
   });
 
   test("a route that is built again keeps its row", () => {

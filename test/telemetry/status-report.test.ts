@@ -11,22 +11,22 @@ import {
   CACHE_REVALIDATED,
   CACHE_STALE,
 } from "../../src/telemetry/metric-table.ts";
-import { Metrics } from "../../src/telemetry/metrics.ts";
 import { StatusReport } from "../../src/telemetry/status-report.ts";
 import { FakeClock } from "../support/clock.ts";
+import { ReportedMetrics } from "../support/metrics.ts";
 
-let metrics: Metrics;
+let metrics: ReportedMetrics;
 let clock: FakeClock;
 let report: StatusReport;
 beforeEach(() => {
-  metrics = new Metrics({ version: "1.2.3", engine: "reference" });
+  metrics = new ReportedMetrics({ version: "1.2.3", engine: "reference" });
   clock = new FakeClock();
-  report = new StatusReport(metrics, clock);
+  report = new StatusReport(metrics.report, clock);
 });
 afterEach(() => metrics.close());
 
 test("a gateway that has just started has no ratios and no percentiles", () => {
-  expect(report.read()).toMatchObject({
+  expect(report.read(metrics.reported)).toMatchObject({
     version: "1.2.3",
     engine: "reference",
     timeMs: Date.UTC(2026, 0, 1),
@@ -47,7 +47,7 @@ test("an endpoint is one row whatever the method, with its statuses by class", (
   metrics.record(metrics.route("api", METHOD_HEAD), 200, 1, 50);
   metrics.record(metrics.route("assets", METHOD_GET), 200, 100, 0);
   metrics.add(BYTES_RECEIVED, 77);
-  const status = report.read();
+  const status = report.read(metrics.reported);
   expect(status.requests).toBe(10);
   expect(status.bytes).toEqual({ received: 77, sent: 850 });
   expect(status.endpoints).toMatchObject([
@@ -77,7 +77,7 @@ test("an upstream has its percentiles and its own targets", () => {
     tlsReloadFailures: 0,
   };
   metrics.attach({
-    targets: () => [
+    targets: [
       { ...target, upstream: "api" },
       { ...target, upstream: "other" },
     ],
@@ -85,7 +85,7 @@ test("an upstream has its percentiles and its own targets", () => {
   metrics.recordUpstream(metrics.upstream("api"), 200, 5);
   metrics.failUpstream(metrics.upstream("api"), "headers_timeout");
   metrics.fail("headers_timeout");
-  const status = report.read();
+  const status = report.read(metrics.reported);
   expect(status.upstreams).toMatchObject([
     { name: "api", requests: 1, targets: [{ upstream: "api" }] },
   ]);
@@ -99,23 +99,24 @@ test("the hit ratio counts answers that did not need the origin of their own", (
   metrics.add(CACHE_COALESCED, 5);
   metrics.add(CACHE_MISSES, 15);
   metrics.add(CACHE_REVALIDATED, 5);
-  expect(report.read().cache).toMatchObject({ hits: 70, hitRatio: 0.8 });
+  expect(report.read(metrics.reported).cache).toMatchObject({ hits: 70, hitRatio: 0.8 });
 });
 
 test("recent percentiles forget after a minute, those since the start do not", () => {
   const row = metrics.route("api", METHOD_GET);
-  const recent = (): number | null | undefined => report.read().endpoints[0]?.latencyMs.recent.p50;
+  const recent = (): number | null | undefined =>
+    report.read(metrics.reported).endpoints[0]?.latencyMs.recent.p50;
   metrics.record(row, 200, 1000, 0);
   clock.advance(29_000);
   expect(recent()).toBeCloseTo(1000, -2);
   clock.advance(1000);
   expect(recent()).toBeCloseTo(1000, -2);
-  expect(report.read().recentSeconds).toBe(30);
+  expect(report.read(metrics.reported).recentSeconds).toBe(30);
   metrics.record(row, 200, 1, 0);
   clock.advance(30_000);
   expect(recent()).toBeCloseTo(1, 1);
-  expect(report.read().recentSeconds).toBe(30);
+  expect(report.read(metrics.reported).recentSeconds).toBe(30);
   clock.advance(30_000);
   expect(recent()).toBeNull();
-  expect(report.read().endpoints[0]?.latencyMs.total.p99).toBeCloseTo(1000, -2);
+  expect(report.read(metrics.reported).endpoints[0]?.latencyMs.total.p99).toBeCloseTo(1000, -2);
 });

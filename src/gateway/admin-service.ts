@@ -1,0 +1,75 @@
+// Owns what the admin listener shows of a gateway, whether one thread serves or many: metrics,
+// status, config, readiness and purges, from the threads that it is given.
+
+import type { Logger } from "pino";
+import type { Purge, PurgeCount } from "../cache/purge.ts";
+import { systemClock } from "../clock.ts";
+import { CONFIG_LOADED_SECONDS, RELOAD_SUCCEEDED } from "../telemetry/metric-table.ts";
+import { MetricsReport } from "../telemetry/metrics-report.ts";
+import type { MetricBlock, Metrics } from "../telemetry/metrics.ts";
+import type { ReportedReadings } from "../telemetry/readings.ts";
+import { StatusReport } from "../telemetry/status-report.ts";
+import { type Admin, createAdmin } from "./admin.ts";
+import type { GatewayConfig } from "./gateway-config.ts";
+import { urlOf } from "./listen-url.ts";
+import { packageVersion } from "./package-version.ts";
+
+export interface AdminServiceParts {
+  readonly config: GatewayConfig;
+  readonly logger: Logger;
+  readonly engine: string;
+  /** Counters of all threads, and those that this service counts on itself. */
+  readonly blocks: readonly MetricBlock[];
+  readonly metrics: Metrics;
+  state(): "starting" | "ready" | "draining";
+  /** Asks all threads; one that does not answer is reported as it was. */
+  readings(): ReportedReadings | Promise<ReportedReadings>;
+  /** Purges in all threads; says how many stored responses that were. */
+  purge(purge: Purge): PurgeCount | Promise<PurgeCount>;
+}
+
+export class AdminService {
+  readonly #parts: AdminServiceParts;
+  readonly #report: MetricsReport;
+  readonly #status: StatusReport;
+  #admin: Admin | null = null;
+
+  constructor(parts: AdminServiceParts) {
+    this.#parts = parts;
+    const { engine, blocks, metrics } = parts;
+    this.#report = new MetricsReport({ version: packageVersion(), engine, blocks });
+    this.#status = new StatusReport(this.#report, systemClock);
+    metrics.set(RELOAD_SUCCEEDED, 1);
+    metrics.set(CONFIG_LOADED_SECONDS, systemClock.nowMs() / 1000);
+  }
+
+  /** Binds the admin listener, if the config has one. Rejects with the system's error. */
+  async listen(): Promise<string | null> {
+    const { config, logger, state, readings } = this.#parts;
+    if (config.admin === null) return null;
+    const { dashboardFiles } = await import("./dashboard.ts");
+    this.#admin = createAdmin({
+      token: config.admin.token,
+      readiness: () => ({ ready: state() === "ready", reason: state() }),
+      metrics: async () => ({
+        type: this.#report.contentType,
+        text: await this.#report.text(await readings()),
+      }),
+      status: async () => this.#status.read(await readings()),
+      config: () => config,
+      purge: (purge) => this.#parts.purge(purge),
+      page: dashboardFiles(),
+      onError: (error) => logger.error({ error }, "an admin request failed"),
+    });
+    const { port } = await this.#admin.listen(config.admin.address);
+    return urlOf({ ...config.admin.address, port });
+  }
+
+  async close(): Promise<void> {
+    await this.#admin?.close(GRACE_MS);
+    this.#report.close();
+  }
+}
+
+/** A scrape that is being answered. */
+const GRACE_MS = 500;

@@ -1,0 +1,232 @@
+// Owns everything of one thread that serves: core, cache, clusters, routes, handler and listeners,
+// from the first bind to the last connection. Composes; decides nothing about single requests.
+// Knows nothing of other threads but what it is given.
+
+import type { Logger } from "pino";
+import { Cache } from "../cache/cache.ts";
+import { CACHE_DEFAULTS, type CacheOptions } from "../cache/cache-state.ts";
+import { systemClock } from "../clock.ts";
+import { type Core, type Engine, loadCore } from "../core/core.ts";
+import type { AccessLog } from "../telemetry/access-log.ts";
+import { EventLoopLag } from "../telemetry/event-loop-lag.ts";
+import { CACHE_HITS } from "../telemetry/metric-table.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { ThreadReadings } from "../telemetry/readings.ts";
+import { OriginIo } from "../upstream/origin-io.ts";
+import { InputStage } from "../wire/input-stage.ts";
+import { Listener } from "../wire/listener.ts";
+import { App } from "./app.ts";
+import { countInCells } from "./cache-cells.ts";
+import { DateClock } from "./date-clock.ts";
+import { ExchangeAccounts } from "./exchange-accounts.ts";
+import { clientBehind, type GatewayIdentity, responseVia } from "./forwarding.ts";
+import type { GatewayConfig } from "./gateway-config.ts";
+import { GatewayHandler } from "./gateway-handler.ts";
+import { buildGeneration, type Generation, retireGeneration } from "./generation.ts";
+import { answerHealth } from "./health.ts";
+import { HitPath } from "./hit-path.ts";
+import { urlOf } from "./listen-url.ts";
+import { Proxy } from "./proxy.ts";
+import { RequestIds } from "./request-ids.ts";
+import { serveFetch } from "./serve-fetch.ts";
+import { TrustNetwork } from "./trust-network.ts";
+import { wireLimits } from "./wire-limits.ts";
+
+export interface ServingParts {
+  readonly config: GatewayConfig;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly accessLog: AccessLog | null;
+  /** What all threads of the gateway are known by to other proxies. */
+  readonly identity: GatewayIdentity;
+  /** Seed of the key hash, the same in all threads of the gateway. */
+  readonly seed: bigint;
+  /** Others listen on the same ports. */
+  readonly reusePort: boolean;
+}
+
+export class ServingThread {
+  readonly cache: Cache;
+  readonly #parts: ServingParts;
+  readonly #config: GatewayConfig;
+  readonly #clock = systemClock;
+  readonly #core: Core;
+  readonly #stage: InputStage;
+  readonly #ids = new RequestIds();
+  readonly #date = new DateClock(this.#clock);
+  readonly #metrics: Metrics;
+  readonly #logger: Logger;
+  readonly #lag = new EventLoopLag();
+  readonly #generation: Generation;
+  readonly #app: App;
+  readonly #handler: GatewayHandler;
+  readonly #accounts: ExchangeAccounts;
+  #listeners: Listener[] = [];
+  #state: "starting" | "ready" | "draining" = "starting";
+
+  constructor(parts: ServingParts) {
+    const { config, metrics, logger, accessLog } = parts;
+    this.#parts = parts;
+    this.#config = config;
+    this.#metrics = metrics;
+    this.#logger = logger;
+    this.#core = loadCore({ seed: parts.seed });
+    this.#stage = new InputStage(this.#core);
+    this.cache = new Cache(this.#core, this.#clock, cacheOptions(config, this.#ids.prefix));
+    countInCells(this.cache.stats, metrics);
+    this.#generation = buildGeneration(config, {
+      clock: this.#clock,
+      metrics,
+      io: new OriginIo(this.#core),
+    });
+    const trust = new TrustNetwork(config.trust);
+    this.#accounts = new ExchangeAccounts({
+      metrics,
+      accessLog,
+      clientOf: ({ request, client }) =>
+        clientBehind(request.fields, client.address, (address) => trust.has(address)),
+    });
+    this.#app = this.#buildApp(trust);
+    this.#handler = this.#buildHandler(accessLog, config.trust.length > 0 ? trust : null);
+  }
+
+  get engine(): Engine {
+    return this.#core.engine;
+  }
+
+  #buildApp(trust: TrustNetwork): App {
+    const { identity } = this.#parts;
+    const date = (): string => this.#date.text();
+    const proxy = new Proxy({
+      core: this.#core,
+      cache: this.cache,
+      clock: this.#clock,
+      metrics: this.#metrics,
+      trust,
+      identity,
+      via: responseVia(identity),
+      coalesce: this.#config.cache.coalesce,
+      date,
+    });
+    return new App({
+      routes: this.#generation.routes,
+      serve: (exchange, route) => proxy.serve(exchange, route),
+      health: this.#config.health,
+      answerHealth: (exchange) => answerHealth(exchange, this.#state, date()),
+      date,
+      onError: (error) => this.#logger.error({ error }, "a middleware failed"),
+    });
+  }
+
+  #buildHandler(accessLog: AccessLog | null, trust: TrustNetwork | null): GatewayHandler {
+    const hitPath = new HitPath({
+      core: this.#core,
+      store: this.cache.store,
+      clock: this.#clock,
+      metrics: this.#metrics,
+      accessLog,
+      ids: this.#ids,
+      trust,
+      countHit: () => {
+        this.#metrics.add(CACHE_HITS, 1);
+      },
+    });
+    return new GatewayHandler({
+      app: this.#app,
+      hitPath,
+      accounts: this.#accounts,
+      metrics: this.#metrics,
+      ids: this.#ids,
+      trust,
+    });
+  }
+
+  /** What is asked for at a scrape. */
+  readings(): ThreadReadings {
+    const { store } = this.cache;
+    const { slabs, decoders } = this.#stage;
+    const { active, open } = this.#handler;
+    return {
+      cache: [
+        {
+          tier: "l1",
+          entries: store.count,
+          bytes: store.bytes,
+          bytesMax: this.#config.cache.memoryBytesMax,
+          evictions: store.evictions,
+        },
+      ],
+      connections: { active, idle: Math.max(0, open - active) },
+      targets: [...this.#generation.clusters.values()].flatMap((cluster) =>
+        cluster.targets().map((target) => ({ upstream: cluster.name, ...target })),
+      ),
+      buffers: {
+        inUse: this.#core.slabsInUse(),
+        highWater: this.#core.slabsHighWater(),
+        max: this.#core.slabCount,
+        exhausted: slabs.exhausted + decoders.exhausted,
+      },
+      eventLoopLag: this.#lag.read(),
+      accessLogDropped: this.#parts.accessLog?.dropped ?? 0,
+    };
+  }
+
+  /** Binds all public listeners. Rejects with the system's error; `close` gives back the rest. */
+  async listen(): Promise<string[]> {
+    const urls: string[] = [];
+    for (const address of this.#config.listen) {
+      const listener = new Listener(address, {
+        handler: this.#handler,
+        limits: wireLimits(this.#config.limits),
+        clock: this.#clock,
+        stage: this.#stage,
+        date: () => this.#date.text(),
+        reusePort: this.#parts.reusePort,
+      });
+      this.#listeners.push(listener);
+      const port = await listener.listen();
+      urls.push(urlOf({ ...address, port }));
+    }
+    this.#state = "ready";
+    return urls;
+  }
+
+  /** Bound, so that it can be handed to Bun.serve and Deno.serve as it is. */
+  readonly fetch = (request: Request): Promise<Response> =>
+    serveFetch(request, {
+      app: this.#app,
+      accounts: this.#accounts,
+      clock: this.#clock,
+      id: this.#handler.newId(),
+      date: () => this.#date.text(),
+    });
+
+  /** The health path says that a balancer should look elsewhere. */
+  drain(): void {
+    this.#state = "draining";
+  }
+
+  /** Takes no new work, lets what is under way finish for `graceMs`, then breaks it off. */
+  async close(graceMs: number): Promise<void> {
+    this.drain();
+    await Promise.all(this.#listeners.map((listener) => listener.close(graceMs)));
+    await retireGeneration(this.#generation);
+    this.#lag.close();
+  }
+}
+
+function cacheOptions({ cache }: GatewayConfig, requestIdPrefix: string): CacheOptions {
+  const { memoryBytesMax, objectBytesMax, variantsMax } = cache;
+  return {
+    ...CACHE_DEFAULTS,
+    format: { cacheName: "edgelane", requestIdPrefix },
+    memory: { bytesMax: Math.max(1, memoryBytesMax), objectBytesMax, variantsMax },
+    freshness: {
+      heuristicFraction: cache.heuristicRatio,
+      heuristicSecondsMax: cache.heuristicSecondsMax,
+      targetedFields: cache.targetedFields,
+    },
+    fill: { ...CACHE_DEFAULTS.fill, objectBytesMax },
+    inFlightBytesMax: Math.max(objectBytesMax, memoryBytesMax / 4),
+  };
+}

@@ -1,0 +1,223 @@
+// Owns a gateway of many threads: it starts the workers, replaces those that end by themselves,
+// sums up what they count, passes purges on, and ends them together. Serves no request itself, so
+// that nothing that a worker does holds up the admin listener, nor the other way round.
+
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import { releaseAll } from "../cache/peer-table.ts";
+import type { Purge, PurgeCount } from "../cache/purge.ts";
+import { systemClock } from "../clock.ts";
+import type { Engine } from "../core/core.ts";
+import { createSharedState, type SharedState } from "../shared-state.ts";
+import { createLogger } from "../telemetry/log.ts";
+import { mergeReadings } from "../telemetry/merged-readings.ts";
+import { Metrics } from "../telemetry/metrics.ts";
+import type { ReportedReadings, WorkerReading } from "../telemetry/readings.ts";
+import { AdminService } from "./admin-service.ts";
+import type { Bound, Serving } from "./gateway.ts";
+import type { GatewayConfig } from "./gateway-config.ts";
+import { newIdentity, newSeed } from "./gateway-identity.ts";
+import { type LogSinks, openLogSinks } from "./log-sinks.ts";
+import { claimPorts } from "./reuse-port.ts";
+import type { WorkerStart } from "./worker-messages.ts";
+import { programOf, withoutMiddleware } from "./worker-program.ts";
+import { workerShare } from "./worker-share.ts";
+import { WorkerThread } from "./worker-thread.ts";
+
+/** A worker that ends again and again is replaced after twice the time, up to ten seconds. */
+const BACKOFF_MS = 50;
+const BACKOFF_MAX_MS = 10_000;
+/** Having served this long, it starts over with the shortest. */
+const SETTLED_MS = 30_000;
+/** Beyond the grace, before a worker that does not close is ended. */
+const CLOSE_MARGIN_MS = 2000;
+const PURGE_TIMEOUT_MS = 5000;
+
+/** The place of one worker, whichever thread fills it. */
+interface Seat {
+  thread: WorkerThread | null;
+  restarts: number;
+  backoffMs: number;
+  startedMs: number;
+}
+
+export function createSupervisor(config: GatewayConfig, count: number): Serving {
+  return new Supervisor(config, count);
+}
+
+class Supervisor implements Serving {
+  readonly #config: GatewayConfig;
+  readonly #sinks: LogSinks;
+  readonly #logger: Logger;
+  readonly #shared: SharedState;
+  readonly #metrics: Metrics;
+  readonly #seats: Seat[];
+  readonly #identity = newIdentity();
+  readonly #seed = newSeed();
+  readonly #stopped = new AbortController();
+  #served: GatewayConfig;
+  #program: WorkerStart["program"] = null;
+  #admin: AdminService | null = null;
+  #engine: Engine = "reference";
+  #state: "starting" | "ready" | "draining" = "starting";
+  #closing: Promise<void> | null = null;
+
+  constructor(config: GatewayConfig, count: number) {
+    this.#config = config;
+    this.#sinks = openLogSinks(config.log);
+    const { level } = config.log;
+    this.#logger = createLogger({ level, sink: this.#sinks.log, clock: systemClock });
+    this.#shared = createSharedState(count);
+    this.#metrics = new Metrics(this.#shared.ownBlock);
+    this.#served = withoutMiddleware(workerShare(config, count));
+    this.#seats = Array.from({ length: count }, () => {
+      return { thread: null, restarts: 0, backoffMs: BACKOFF_MS, startedMs: 0 };
+    });
+  }
+
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  async listen(): Promise<Bound> {
+    try {
+      this.#served = { ...this.#served, listen: await claimPorts(this.#config.listen) };
+      this.#program = await programOf(this.#config);
+      // All at once: each takes most of its time to load.
+      const urls = await Promise.all(this.#seats.map((_, index) => this.#start(index)));
+      this.#admin = this.#createAdmin();
+      const adminUrl = await this.#admin.listen();
+      this.#state = "ready";
+      return { urls: urls[0] ?? [], adminUrl };
+    } catch (error) {
+      await this.close({ graceMs: 0 });
+      throw error;
+    }
+  }
+
+  close({ graceMs = this.#config.shutdownGraceMs } = {}): Promise<void> {
+    this.#closing ??= this.#shutDown(graceMs);
+    return this.#closing;
+  }
+
+  /** Resolves with the URLs that the worker serves; rejects with what kept it from that. */
+  #start(index: number): Promise<string[]> {
+    const { memory, workerBlocks, peerTableOffset } = this.#shared;
+    const start: WorkerStart = {
+      index,
+      config: this.#served,
+      program: this.#program,
+      memory,
+      metricsOffset: workerBlocks[index]?.offset ?? 0,
+      peers: { index, offset: peerTableOffset },
+      identity: this.#identity,
+      seed: this.#seed,
+      logsAccess: this.#config.log.access.kind !== "off",
+    };
+    return new Promise((resolve, reject) => {
+      const thread = new WorkerThread(start, {
+        ready: (urls, engine) => {
+          this.#engine = engine as Engine;
+          resolve(urls);
+        },
+        lines: (sink, batch) => this.#sinks[sink]?.append(batch),
+        ended: (error, exitCode) => {
+          reject(error ?? new Error(`worker ${index} exited with ${exitCode} before it served`));
+          this.#ended(index, thread, error, exitCode);
+        },
+      });
+      const seat = this.#seats[index];
+      if (seat === undefined) return;
+      seat.thread = thread;
+      seat.startedMs = systemClock.monotonicMs();
+    });
+  }
+
+  /** A thread has ended. While the gateway serves, another takes its seat. */
+  #ended(index: number, thread: WorkerThread, error: unknown, exitCode: number): void {
+    const seat = this.#seats[index];
+    if (seat === undefined || seat.thread !== thread) return;
+    seat.thread = null;
+    releaseAll(this.#shared.memory, { index, offset: this.#shared.peerTableOffset });
+    if (this.#state !== "ready") return;
+    const servedMs = systemClock.monotonicMs() - seat.startedMs;
+    if (servedMs >= SETTLED_MS) seat.backoffMs = BACKOFF_MS;
+    const waitMs = seat.backoffMs;
+    seat.backoffMs = Math.min(waitMs * 2, BACKOFF_MAX_MS);
+    this.#logger.error(
+      { worker: index, exitCode, replacedInMs: waitMs, ...(error === null ? {} : { error }) },
+      "a worker ended; its connections are lost, the others serve on",
+    );
+    void this.#replace(index, seat, waitMs);
+  }
+
+  async #replace(index: number, seat: Seat, waitMs: number): Promise<void> {
+    try {
+      await delay(waitMs, undefined, { signal: this.#stopped.signal });
+      seat.restarts++;
+      await this.#start(index);
+      this.#logger.info({ worker: index, restarts: seat.restarts }, "a worker was replaced");
+    } catch {
+      // Either the gateway ends, or `#ended` has logged why and tries again.
+    }
+  }
+
+  #createAdmin(): AdminService {
+    return new AdminService({
+      config: this.#config,
+      logger: this.#logger,
+      engine: this.#engine,
+      blocks: [...this.#shared.workerBlocks, this.#shared.ownBlock],
+      metrics: this.#metrics,
+      state: () => this.#state,
+      readings: () => this.#readings(),
+      purge: (purge) => this.#purge(purge),
+    });
+  }
+
+  async #readings(): Promise<ReportedReadings> {
+    const answered = await Promise.all(
+      this.#seats.map(async ({ thread }) => thread?.ready === true && (await thread.read())),
+    );
+    const threads = this.#seats.map(({ thread }) => thread?.readings ?? null);
+    const merged = mergeReadings(threads.filter((readings) => readings !== null));
+    const workers = this.#seats.map(({ thread, restarts }, worker): WorkerReading => {
+      const connections = threads[worker]?.connections ?? { active: 0, idle: 0 };
+      return {
+        worker,
+        up: answered[worker] === true,
+        restarts,
+        connections: connections.active + connections.idle,
+        heapBytes: thread?.heapBytes ?? 0,
+      };
+    });
+    const dropped = this.#sinks.access?.dropped ?? 0;
+    return { ...merged, accessLogDropped: merged.accessLogDropped + dropped, workers };
+  }
+
+  async #purge(purge: Purge): Promise<PurgeCount> {
+    const counts = await Promise.all(
+      this.#seats.map(async ({ thread }) => (await thread?.purge(purge, PURGE_TIMEOUT_MS)) ?? 0),
+    );
+    return { purged: counts.reduce((sum, count) => sum + count, 0) };
+  }
+
+  async #shutDown(graceMs: number): Promise<void> {
+    this.#state = "draining";
+    this.#stopped.abort();
+    await Promise.all(
+      this.#seats.map(async ({ thread }) => {
+        if (thread === null) return;
+        thread.send({ kind: "close", graceMs });
+        const patience = new AbortController();
+        const { signal } = patience;
+        const late = delay(graceMs + CLOSE_MARGIN_MS, undefined, { signal }).catch(() => undefined);
+        await Promise.race([thread.ended, late]);
+        patience.abort();
+        await thread.terminate();
+      }),
+    );
+    await this.#admin?.close();
+    await this.#sinks.close();
+  }
+}

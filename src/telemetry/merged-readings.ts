@@ -1,0 +1,89 @@
+// Owns how the readings of several threads become those of the gateway: counts and levels add up,
+// lateness is that of the latest, and a target is up while any thread may choose it. Pure.
+
+import type { CacheReading, TargetReading, ThreadReadings } from "./readings.ts";
+
+const NONE: ThreadReadings = {
+  cache: [],
+  connections: { active: 0, idle: 0 },
+  targets: [],
+  buffers: { inUse: 0, highWater: 0, max: 0, exhausted: 0 },
+  eventLoopLag: [],
+  accessLogDropped: 0,
+};
+
+export function mergeReadings(threads: readonly ThreadReadings[]): ThreadReadings {
+  const [only, second] = threads;
+  if (only === undefined) return NONE;
+  return second === undefined ? only : threads.reduce(merge);
+}
+
+function merge(a: ThreadReadings, b: ThreadReadings): ThreadReadings {
+  return {
+    cache: mergeBy(a.cache, b.cache, (tier) => tier.tier, mergeTier),
+    connections: {
+      active: a.connections.active + b.connections.active,
+      idle: a.connections.idle + b.connections.idle,
+    },
+    targets: mergeBy(
+      a.targets,
+      b.targets,
+      ({ upstream, target }) => `${upstream} ${target}`,
+      mergeTarget,
+    ),
+    buffers: {
+      inUse: a.buffers.inUse + b.buffers.inUse,
+      highWater: a.buffers.highWater + b.buffers.highWater,
+      max: a.buffers.max + b.buffers.max,
+      exhausted: a.buffers.exhausted + b.buffers.exhausted,
+    },
+    eventLoopLag: mergeBy(
+      a.eventLoopLag,
+      b.eventLoopLag,
+      ([labels]) => labels.join(),
+      ([labels, one], [, other]) => [labels, Math.max(one, other)] as const,
+    ),
+    accessLogDropped: a.accessLogDropped + b.accessLogDropped,
+  };
+}
+
+function mergeTier(a: CacheReading, b: CacheReading): CacheReading {
+  return {
+    ...a,
+    entries: a.entries + b.entries,
+    bytes: a.bytes + b.bytes,
+    bytesMax: a.bytesMax + b.bytesMax,
+    evictions: a.evictions + b.evictions,
+  };
+}
+
+function mergeTarget(a: TargetReading, b: TargetReading): TargetReading {
+  return {
+    ...a,
+    ejected: a.ejected && b.ejected,
+    requests: a.requests + b.requests,
+    retries: a.retries + b.retries,
+    inFlight: a.inFlight + b.inFlight,
+    queued: a.queued + b.queued,
+    connectionsOpened: a.connectionsOpened + b.connectionsOpened,
+    connectionsOpen: a.connectionsOpen + b.connectionsOpen,
+    reused: a.reused + b.reused,
+    latencyMs: Math.max(a.latencyMs, b.latencyMs),
+  };
+}
+
+/** Those of both lists, one for each key; the order is that of the first list. */
+function mergeBy<T>(
+  a: readonly T[],
+  b: readonly T[],
+  keyOf: (item: T) => string,
+  both: (one: T, other: T) => T,
+): T[] {
+  const byKey = new Map(a.map((item) => [keyOf(item), item]));
+  for (const item of b) {
+    const key = keyOf(item);
+    const known = byKey.get(key);
+    byKey.set(key, known === undefined ? item : both(known, item));
+  }
+  return [...byKey.values()];
+}
