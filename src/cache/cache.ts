@@ -5,20 +5,19 @@
 import type { Clock } from "../clock.ts";
 import { hasField, withoutFields } from "../http/fields.ts";
 import type { FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
-import { type Answer, answerFrom, preconditionOf } from "./answer.ts";
+import { type Answer, answerFrom } from "./answer.ts";
 import { type CacheOptions, CacheState, type CacheStats } from "./cache-state.ts";
 import { type ForwardReason, hitStatus, refusalStatus } from "./cache-status.ts";
 import { Fill, type FillReader, type FillTicket } from "./collapse.ts";
 import { CachePlan } from "./fill-plan.ts";
 import type { Forward, RouteCaching } from "./forward.ts";
 import { type CacheKey, type KeyMemory, keyOfUri, uriPrefixOf } from "./key.ts";
+import { bypassRule, lookupRule } from "./lookup-rule.ts";
 import type { MemoryStore } from "./memory-store.ts";
 import { type OpenFill, OpenFills } from "./open-fills.ts";
 import { type RequestDirectives, requestDirectives } from "./policy/directives.ts";
 import { invalidatedUris } from "./policy/invalidation.ts";
-import { reuse } from "./policy/reuse.ts";
 import type { RuleName } from "./policy/rules.ts";
-import { hasContent } from "./policy/storing.ts";
 import { hasValidator, validatingFields } from "./policy/validation.ts";
 import { type Purge, type PurgeCount, type PurgeScope, purgeStored } from "./purge.ts";
 import { SoloFill } from "./solo-fill.ts";
@@ -79,14 +78,10 @@ export class Cache {
 
   /** What becomes of a request: an answer from the store, or a way to the origin server. */
   lookup(request: RequestHead, key: CacheKey | null, caching: RouteCaching, nowMs: number): Found {
-    if (caching.mode.kind === "off" || key === null) {
-      return this.#bypass(request, key, caching, "bypass", "route_off");
-    }
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      return this.#bypass(request, key, caching, "method", "method");
-    }
-    if (hasContent(request.fields)) {
-      return this.#bypass(request, key, caching, "request", "request_content");
+    const bypass = bypassRule(request, key, caching);
+    if (bypass !== undefined || key === null) {
+      const rule = bypass ?? "route_off";
+      return this.#bypass(request, key, caching, BYPASS_REASONS[rule], rule);
     }
     const directives = requestDirectives(request.fields);
     const found = this.#find(request, key, caching, directives, nowMs);
@@ -157,18 +152,9 @@ export class Cache {
     nowMs: number,
   ): Found {
     const entry = this.#state.store.get(key);
-    const stored = entry?.select(request.fields);
-    if (stored === undefined) {
-      const reason: ForwardReason = entry === undefined ? "uri-miss" : "vary-miss";
-      const rule: RuleName = entry === undefined ? "uri_miss" : "vary_miss";
-      return this.#forward(request, key, caching, directives, reason, rule, null);
-    }
-    if (preconditionOf(stored, request.fields, nowMs) === "origin") {
-      return this.#alone(request, key, caching, "request", "precondition");
-    }
-    const { verdict, rule } = reuse(stored.metadata, directives, nowMs);
-    if (verdict === "validate") {
-      const reason: ForwardReason = rule.startsWith("request") ? "request" : "stale";
+    const { verdict, rule, reason, stored } = lookupRule(request, directives, entry, nowMs);
+    if (verdict === "alone") return this.#alone(request, key, caching, reason, rule);
+    if (verdict === "forward" || stored === null) {
       return this.#forward(request, key, caching, directives, reason, rule, stored);
     }
     const refresh =
@@ -334,6 +320,12 @@ export class Cache {
     return newest?.selecting.map((field) => field.name) ?? NO_NAMES;
   }
 }
+
+const BYPASS_REASONS = {
+  route_off: "bypass",
+  method: "method",
+  request_content: "request",
+} as const;
 
 const NO_NAMES: readonly string[] = [];
 

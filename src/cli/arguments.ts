@@ -76,7 +76,9 @@ function readOptions(
     if (token.kind !== "option") continue;
     const option = known.find((candidate) => candidate.name === token.name);
     if (option === undefined) throw unknownOption(verb, token.rawName, known);
-    options.set(option.name, optionValue(option, token));
+    const value = optionValue(option, token);
+    const before = option.repeats === true ? options.get(option.name) : undefined;
+    options.set(option.name, before === undefined ? value : `${before}\n${value}`);
   }
   return { operands: positionals, options };
 }

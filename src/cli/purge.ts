@@ -1,21 +1,16 @@
 // Owns `edgelane purge`: asks the admin API of a running gateway to remove stored responses, and
 // says how many there were.
 
-import { formatAddress, parseAddress } from "../gateway/listen-address.ts";
+import { askAdmin } from "./admin-client.ts";
 import { CommandError, EXIT, usageError } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
 import type { Invocation } from "./verbs.ts";
 
-const ADMIN_DEFAULT = "127.0.0.1:9180";
-/** A gateway that is alive answers at once; one that is not must not hold a deployment script. */
-const ANSWER_TIMEOUT_MS = 5000;
-
-export async function run({ operands, options, terminal }: Invocation): Promise<ExitCode> {
-  const address = readAdmin(options.get("admin") ?? ADMIN_DEFAULT);
+export async function run(invocation: Invocation): Promise<ExitCode> {
+  const { operands, options, terminal } = invocation;
   const isSoft = options.has("soft");
   const body = { ...readScope(operands[0], options), ...(isSoft ? { soft: true } : {}) };
-  const token = terminal.environment["EDGELANE_ADMIN_TOKEN"];
-  const purged = await postPurge(`http://${address}/purge`, body, token);
+  const purged = await postPurge(invocation, body);
   const become = isSoft ? "made stale" : "removed";
   terminal.print(
     options.has("json")
@@ -23,15 +18,6 @@ export async function run({ operands, options, terminal }: Invocation): Promise<
       : `${purged} stored ${purged === 1 ? "response" : "responses"} ${become}`,
   );
   return EXIT.ok;
-}
-
-function readAdmin(text: string): string {
-  const parsed = parseAddress(text);
-  if (parsed === null || parsed.secure) {
-    throw usageError(`--admin: "${text}" is not an address such as ${ADMIN_DEFAULT}`);
-  }
-  const { host, port } = parsed.address;
-  return formatAddress({ host: host ?? "127.0.0.1", port });
 }
 
 /** What the admin API calls the one thing that is to be purged. */
@@ -55,31 +41,13 @@ function readUrl(url: string): string {
   return url;
 }
 
-async function postPurge(url: string, body: object, token: string | undefined): Promise<number> {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    },
-    body: JSON.stringify(body),
-    signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
-  }).catch((cause: unknown) => {
-    const name = new URL(url).host;
-    throw new CommandError(
-      `no admin API at ${name}: ${reasonOf(cause)}; --admin says where`,
-      EXIT.adminUnreachable,
-    );
-  });
-  const answer: unknown = await response.json().catch(() => null);
-  if (response.status === 401) {
-    throw new CommandError("the admin API wants a token: set EDGELANE_ADMIN_TOKEN");
+async function postPurge(invocation: Invocation, scope: object): Promise<number> {
+  const { status, body } = await askAdmin(invocation, "/purge", scope);
+  if (status === 400 && isRefusal(body)) throw usageError(`purge: ${body.detail}`);
+  if (status !== 200 || typeof body !== "object" || body === null || !("purged" in body)) {
+    throw new CommandError(`the admin API answered ${status}`);
   }
-  if (response.status === 400 && isRefusal(answer)) throw usageError(`purge: ${answer.detail}`);
-  if (!response.ok || typeof answer !== "object" || answer === null || !("purged" in answer)) {
-    throw new CommandError(`the admin API answered ${response.status}`);
-  }
-  return Number(answer.purged);
+  return Number(body.purged);
 }
 
 function isRefusal(answer: unknown): answer is { readonly detail: string } {
@@ -89,11 +57,4 @@ function isRefusal(answer: unknown): answer is { readonly detail: string } {
     "detail" in answer &&
     typeof answer.detail === "string"
   );
-}
-
-/** fetch hides the system's error in the cause of its own. */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error ? (error.cause ?? error) : error;
-  if (cause instanceof Error && "code" in cause) return String(cause.code);
-  return cause instanceof Error ? cause.name : "unreachable";
 }

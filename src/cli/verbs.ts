@@ -10,6 +10,8 @@ export interface Option {
   /** What follows it, as help writes it; a switch has none. */
   readonly value?: string;
   readonly about: string;
+  /** It may be given several times; the values are joined by line ends. */
+  readonly repeats?: true;
   /** Understood, but this version does not have it. */
   readonly unavailable?: true;
 }
@@ -118,6 +120,24 @@ const CONFIG: readonly Verb[] = [
 
 const RUNNING: readonly Verb[] = [
   {
+    name: "explain",
+    usage: "METHOD URL [-H 'k: v'] [-c FILE | --live [--admin ADDR]] [--json]",
+    about: "which route, cache key, rule (with its RFC section), target and limits",
+    details: [
+      "From the config file alone, or with --live from a running gateway and what it has stored.",
+      "Sends no request. Exits 1 when no route matches, 3 when the admin API cannot be reached.",
+    ],
+    operandsMax: 2,
+    options: [
+      { name: "header", short: "H", value: "LINE", about: "a field of the request", repeats: true },
+      { name: "config", short: "c", value: "FILE", about: "the config file" },
+      { name: "live", about: "ask the running gateway" },
+      { name: "admin", value: "ADDR", about: "where the admin API is; 127.0.0.1:9180" },
+      JSON_OPTION,
+    ],
+    load: async () => (await import("./explain.ts")).run,
+  },
+  {
     name: "purge",
     usage: "URL | --tag T | --prefix P | --all [--soft] [--admin ADDR] [--json]",
     about: "remove stored responses from a running gateway",
@@ -163,11 +183,6 @@ const SMALL: readonly Verb[] = [
 
 /** Understood, so that a slip is told from what is yet to come. */
 const UNAVAILABLE: readonly Verb[] = [
-  unavailable(
-    "explain",
-    "METHOD URL [-H 'k: v'] [--live]",
-    "which route, cache key, rule and target",
-  ),
   unavailable("diff", "[FILE]", "the running config against a file"),
   unavailable("reload", "", "read the config again"),
   unavailable("drain", "TARGET", "send a target no more requests"),

@@ -4,12 +4,14 @@
 import type { Logger } from "pino";
 import type { Purge, PurgeCount } from "../cache/purge.ts";
 import { systemClock } from "../clock.ts";
+import type { RequestHead } from "../http/message.ts";
 import { CONFIG_LOADED_SECONDS, RELOAD_SUCCEEDED } from "../telemetry/metric-table.ts";
 import { MetricsReport } from "../telemetry/metrics-report.ts";
 import type { MetricBlock, Metrics } from "../telemetry/metrics.ts";
 import type { ReportedReadings } from "../telemetry/readings.ts";
 import { StatusReport } from "../telemetry/status-report.ts";
 import { type Admin, createAdmin } from "./admin.ts";
+import type { Explanation } from "./explain.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 import { urlOf } from "./listen-url.ts";
 import { packageVersion } from "./package-version.ts";
@@ -26,6 +28,8 @@ export interface AdminServiceParts {
   readings(): ReportedReadings | Promise<ReportedReadings>;
   /** Purges in all threads; says how many stored responses that were. */
   purge(purge: Purge): PurgeCount | Promise<PurgeCount>;
+  /** What would become of a request, and why; null where no thread answers. */
+  explain(request: RequestHead): Explanation | null | Promise<Explanation | null>;
 }
 
 export class AdminService {
@@ -58,6 +62,7 @@ export class AdminService {
       status: async () => this.#status.read(await readings()),
       config: () => config,
       purge: (purge) => this.#parts.purge(purge),
+      explain: (request) => this.#parts.explain(request),
       page: dashboardFiles(),
       onError: (error) => logger.error({ error }, "an admin request failed"),
     });

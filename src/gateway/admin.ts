@@ -6,11 +6,13 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Hono } from "hono";
 import type { Context } from "hono";
+import type { RequestHead } from "../http/message.ts";
 import type { Purge, PurgeCount } from "../cache/purge.ts";
 import { refuse } from "./admin-access.ts";
 import type { AdminRequest, Exposure } from "./admin-access.ts";
 import { redactConfig } from "./config-redaction.ts";
 import type { ListenAddress } from "./gateway-config.ts";
+import { readExplained } from "./explain-request.ts";
 import { readPurge } from "./purge-request.ts";
 
 /** Content of a request, in bytes; a purge is a URL. Past it: 413. */
@@ -52,6 +54,8 @@ export interface AdminDependencies {
   config(): unknown;
   /** Removes stored responses or makes them stale, and says how many there were. */
   purge(purge: Purge): PurgeCount | Promise<PurgeCount>;
+  /** What would become of a request; a JSON value, or null where no thread answers. */
+  explain(request: RequestHead): unknown;
   /** Files of the dashboard by path: "/", "/dashboard.js", … */
   readonly page: ReadonlyMap<string, PageFile>;
   /** An admin request failed unexpectedly. */
@@ -168,8 +172,26 @@ function adminRoutes(dependencies: AdminDependencies): Route[] {
     ],
     ["GET", "/status", "guarded", async (context) => context.json(await dependencies.status())],
     ["GET", "/config", "guarded", (context) => context.json(redactConfig(dependencies.config()))],
+    ["GET", "/explain", "guarded", (context) => explain(context, dependencies)],
     ["POST", "/purge", "guarded", (context) => purge(context, dependencies)],
   ];
+}
+
+/** ?method=GET&url=http://host/path&field=Name: value, the last one as often as there are fields. */
+async function explain(context: AdminContext, dependencies: AdminDependencies): Promise<Response> {
+  const url = context.req.query("url");
+  if (url === undefined) {
+    const detail = "expected ?method=GET&url=http://host/path&field=Name: value";
+    return context.json({ error: "invalid_request", detail }, 400);
+  }
+  const fields = context.req.queries("field") ?? [];
+  const reading = readExplained(context.req.query("method") ?? "GET", url, fields);
+  if ("problem" in reading) {
+    return context.json({ error: "invalid_request", detail: reading.problem }, 400);
+  }
+  const explanation = await dependencies.explain(reading.request);
+  if (explanation !== null) return context.json(explanation);
+  return context.json({ error: "unavailable", detail: "no worker answers" }, 503);
 }
 
 async function purge(context: AdminContext, dependencies: AdminDependencies): Promise<Response> {

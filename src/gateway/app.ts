@@ -65,6 +65,27 @@ export class App {
     if (!bindings.taken) void this.#answer(bindings, result);
   }
 
+  /** Where the request of an exchange would go, in the words of `serve`; runs no middleware. */
+  static routeOf(
+    exchange: Exchange,
+    routes: readonly Route[],
+    health: string | null,
+  ): Route | null {
+    let found: Route | null = null;
+    const app = new App({
+      routes: routes.map((route) => ({ ...route, config: { ...route.config, use: [] } })),
+      serve: (_exchange, { config }) => {
+        found = routes.find((route) => route.config.name === config.name) ?? null;
+      },
+      health,
+      answerHealth: () => undefined,
+      date: () => "",
+      onError: () => undefined,
+    });
+    app.handle(exchange);
+    return found;
+  }
+
   /** Sends what middleware returns. */
   async #answer(
     bindings: AppEnvironment["Bindings"],

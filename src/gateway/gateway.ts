@@ -3,11 +3,13 @@
 
 import { systemClock } from "../clock.ts";
 import type { Engine } from "../core/core.ts";
+import type { RequestHead } from "../http/message.ts";
 import { AccessLog } from "../telemetry/access-log.ts";
 import { createLogger } from "../telemetry/log.ts";
 import { Metrics, newMetricBlock } from "../telemetry/metrics.ts";
 import type { ReportedReadings } from "../telemetry/readings.ts";
 import { AdminService } from "./admin-service.ts";
+import type { Explanation } from "./explain.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 import { newIdentity, newSeed } from "./gateway-identity.ts";
 import { type LogSinks, openLogSinks } from "./log-sinks.ts";
@@ -35,6 +37,8 @@ export interface Serving {
 export interface Gateway extends Serving {
   /** Answers a Request without a socket, by the same routes, cache and clusters. Never rejects. */
   fetch(request: Request): Promise<Response>;
+  /** What would become of a request, and why. Changes nothing, and asks no origin. */
+  explain(request: RequestHead): Explanation;
 }
 
 /** A gateway in the calling thread, however many workers the config asks for. */
@@ -75,6 +79,7 @@ class GatewayProcess implements Gateway {
       state: () => this.#state,
       readings: () => this.#readings(),
       purge: (purge) => this.#thread.cache.purge(purge),
+      explain: (request) => this.explain(request),
     });
   }
 
@@ -97,6 +102,10 @@ class GatewayProcess implements Gateway {
 
   get fetch(): (request: Request) => Promise<Response> {
     return this.#thread.fetch;
+  }
+
+  explain(request: RequestHead): Explanation {
+    return this.#thread.explain(request);
   }
 
   close({ graceMs = this.#config.shutdownGraceMs } = {}): Promise<void> {

@@ -8,14 +8,13 @@ import type { FillReader, FillTicket } from "../cache/collapse.ts";
 import type { Forward } from "../cache/forward.ts";
 import { isSafe } from "../cache/policy/invalidation.ts";
 import { type CacheKey, keyOfTarget } from "../cache/key.ts";
-import { hasCookie } from "../cache/key-plan.ts";
 import type { Clock } from "../clock.ts";
 import type { Core } from "../core/core.ts";
 import { GatewayError } from "../http/errors.ts";
-import { hasField } from "../http/fields.ts";
 import type { Exchange, FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { OriginCall, OriginRequest } from "../upstream/attempt.ts";
+import { asLookedUp, isRead, mayBeStored } from "./cached-request.ts";
 import { DirectFill } from "./direct-fill.ts";
 import {
   ALLOWED_METHODS,
@@ -23,7 +22,6 @@ import {
   type GatewayIdentity,
   isLoop,
   originFields,
-  overridesUri,
   withForwardsLeft,
 } from "./forwarding.ts";
 import type { HostPolicy } from "./gateway-config.ts";
@@ -113,11 +111,9 @@ class Delivery implements FillReader {
     this.#route = route;
     this.#options = options;
     this.#attempt = options.coalesce ? 1 : ATTEMPTS_MAX;
-    const { keys } = route.caching;
     const caches = mayBeStored(exchange.request, route);
-    const isKeyed = caches && keys !== null && isRead(exchange.request.method);
-    const trusted = isKeyed && options.trust.has(exchange.client.address);
-    this.request = isKeyed ? keys.normalised(exchange.request, trusted) : exchange.request;
+    const trusted = route.caching.keys !== null && options.trust.has(exchange.client.address);
+    this.request = caches ? asLookedUp(exchange.request, route, trusted) : exchange.request;
     const { scheme, authority, path } = this.request;
     this.#key = caches ? (keyOfTarget(options.core, scheme, authority, path) ?? null) : null;
     exchange.onDrain = () => this.#ticket?.resume();
@@ -246,23 +242,7 @@ function answerOptions(exchange: Exchange, date: string): void {
   exchange.end();
 }
 
-function isRead(method: string): boolean {
-  return method === "GET" || method === "HEAD";
-}
-
 const NOTHING: ReadonlySet<string> = new Set();
-
-/**
- * A response could be stored for the URI, or one that is stored be the answer. Not so for what goes
- * around the cache, nor for a POST of which more than the URI may have made the response.
- */
-function mayBeStored({ method, fields }: RequestHead, { caching, bypass }: Route): boolean {
-  if (caching.mode.kind === "off") return false;
-  if (method === "POST") return caching.keys === null && !overridesUri(fields);
-  if (bypass === null) return true;
-  const { cookies, headers } = bypass;
-  return !hasCookie(fields, cookies) && !headers.some((name) => hasField(fields, name));
-}
 
 /** The Host that the origin server sees; null: its own, which the upstream puts in. */
 function originHost(policy: HostPolicy, authority: string): string | null {

@@ -7,6 +7,7 @@ import { Cache } from "../cache/cache.ts";
 import { CACHE_DEFAULTS, type CacheOptions } from "../cache/cache-state.ts";
 import { systemClock } from "../clock.ts";
 import { type Core, type Engine, loadCore } from "../core/core.ts";
+import type { RequestHead } from "../http/message.ts";
 import type { AccessLog } from "../telemetry/access-log.ts";
 import { EventLoopLag } from "../telemetry/event-loop-lag.ts";
 import { CACHE_HITS } from "../telemetry/metric-table.ts";
@@ -18,6 +19,7 @@ import { Listener } from "../wire/listener.ts";
 import { App } from "./app.ts";
 import { countInCells } from "./cache-cells.ts";
 import { DateClock } from "./date-clock.ts";
+import { type Explanation, explain } from "./explain.ts";
 import { ExchangeAccounts } from "./exchange-accounts.ts";
 import { clientBehind, type GatewayIdentity, responseVia } from "./forwarding.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
@@ -200,6 +202,17 @@ export class ServingThread {
       id: this.#handler.newId(),
       date: () => this.#date.text(),
     });
+
+  explain(request: RequestHead): Explanation {
+    return explain(request, {
+      routes: this.#generation.routes,
+      health: this.#config.health,
+      core: this.#core,
+      cache: this.cache,
+      nowMs: this.#clock.nowMs(),
+      live: this.#state !== "starting",
+    });
+  }
 
   /** The health path says that a balancer should look elsewhere. */
   drain(): void {

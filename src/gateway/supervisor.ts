@@ -5,6 +5,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { releaseAll } from "../cache/peer-table.ts";
+import type { RequestHead } from "../http/message.ts";
 import type { Purge, PurgeCount } from "../cache/purge.ts";
 import { systemClock } from "../clock.ts";
 import type { Engine } from "../core/core.ts";
@@ -15,6 +16,7 @@ import { Metrics } from "../telemetry/metrics.ts";
 import type { ReportedReadings, WorkerReading } from "../telemetry/readings.ts";
 import { AdminService } from "./admin-service.ts";
 import type { Bound, Serving } from "./gateway.ts";
+import type { Explanation } from "./explain.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 import { newIdentity, newSeed } from "./gateway-identity.ts";
 import { type LogSinks, openLogSinks } from "./log-sinks.ts";
@@ -172,6 +174,7 @@ class Supervisor implements Serving {
       state: () => this.#state,
       readings: () => this.#readings(),
       purge: (purge) => this.#purge(purge),
+      explain: (request) => this.#explain(request),
     });
   }
 
@@ -193,6 +196,13 @@ class Supervisor implements Serving {
     });
     const dropped = this.#sinks.access?.dropped ?? 0;
     return { ...merged, accessLogDropped: merged.accessLogDropped + dropped, workers };
+  }
+
+  /** All workers have the same routes; the first that has something stored says most. */
+  async #explain(request: RequestHead): Promise<Explanation | null> {
+    const all = await Promise.all(this.#seats.map(async ({ thread }) => thread?.explain(request)));
+    const answered = all.filter((one) => one !== undefined && one !== null);
+    return answered.find((one) => one.cache?.tier !== null) ?? answered[0] ?? null;
   }
 
   async #purge(purge: Purge): Promise<PurgeCount> {

@@ -3,6 +3,8 @@
 
 import type { MessagePort } from "node:worker_threads";
 import type { PeerSetup } from "../cache/peer-table.ts";
+import type { RequestHead } from "../http/message.ts";
+import type { Explanation } from "./explain.ts";
 import type { Purge } from "../cache/purge.ts";
 import type { ThreadReadings } from "../telemetry/readings.ts";
 import type { GatewayIdentity } from "./forwarding.ts";
@@ -30,6 +32,7 @@ export type ToWorker =
   | { readonly kind: "close"; readonly graceMs: number }
   | { readonly kind: "read"; readonly id: number }
   | { readonly kind: "purge"; readonly id: number; readonly purge: Purge }
+  | { readonly kind: "explain"; readonly id: number; readonly request: RequestHead }
   | { readonly kind: "peer"; readonly index: number; readonly port: MessagePort }
   | { readonly kind: "logged"; readonly sink: LogSinkName; readonly bytes: number };
 
@@ -43,5 +46,6 @@ export type FromWorker =
       readonly heapBytes: number;
     }
   | { readonly kind: "purged"; readonly id: number; readonly count: number }
+  | { readonly kind: "explained"; readonly id: number; readonly explanation: Explanation }
   | { readonly kind: "lines"; readonly sink: LogSinkName; readonly batch: Uint8Array }
   | { readonly kind: "closed" };

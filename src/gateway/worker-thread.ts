@@ -2,6 +2,8 @@
 // until the thread has ended, however it did.
 
 import { Worker } from "node:worker_threads";
+import type { RequestHead } from "../http/message.ts";
+import type { Explanation } from "./explain.ts";
 import type { Purge } from "../cache/purge.ts";
 import type { ThreadReadings } from "../telemetry/readings.ts";
 import type { FromWorker, LogSinkName, ToWorker, WorkerStart } from "./worker-messages.ts";
@@ -71,6 +73,12 @@ export class WorkerThread {
     return answer?.kind === "purged" ? answer.count : 0;
   }
 
+  async explain(request: RequestHead): Promise<Explanation | null> {
+    const question = (id: number): ToWorker => ({ kind: "explain", id, request });
+    const answer = await this.#ask(question, ANSWER_TIMEOUT_MS);
+    return answer?.kind === "explained" ? answer.explanation : null;
+  }
+
   /** Ends the thread, now. */
   async terminate(): Promise<void> {
     await this.#thread.terminate();
@@ -101,6 +109,7 @@ export class WorkerThread {
         break;
       case "readings":
       case "purged":
+      case "explained":
         this.#waiting.get(message.id)?.(message);
         break;
       case "lines":

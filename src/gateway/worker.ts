@@ -70,6 +70,14 @@ class Worker {
       case "purge":
         send({ kind: "purged", id: message.id, count: this.#purge(message.purge) });
         break;
+      case "explain":
+        if (this.#serving === null) break;
+        send({
+          kind: "explained",
+          id: message.id,
+          explanation: this.#serving.explain(message.request),
+        });
+        break;
       case "peer":
         message.port.close();
         break;

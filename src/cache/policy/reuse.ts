@@ -4,6 +4,7 @@
 import type { RequestDirectives } from "./directives.ts";
 import type { StoredMetadata } from "./metadata.ts";
 import type { RuleName } from "./rules.ts";
+import type { Trace } from "./trace.ts";
 
 export interface Reuse {
   readonly verdict:
@@ -14,23 +15,35 @@ export interface Reuse {
   readonly rule: RuleName;
 }
 
-export function reuse(metadata: StoredMetadata, request: RequestDirectives, nowMs: number): Reuse {
+export function reuse(
+  metadata: StoredMetadata,
+  request: RequestDirectives,
+  nowMs: number,
+  trace?: Trace,
+): Reuse {
   if (request.noCache) return request.pragma ? VALIDATE_PRAGMA : VALIDATE_REQUEST_NO_CACHE;
+  trace?.passed("request_no_cache");
   if (metadata.noCache) return VALIDATE_RESPONSE_NO_CACHE;
+  trace?.passed("response_no_cache");
   const ageMs = Math.max(0, nowMs - metadata.bornMs);
   const freshForMs = metadata.lifetimeSeconds * 1000 - ageMs;
   if (request.maxAge !== undefined && ageMs > request.maxAge * 1000) return VALIDATE_MAX_AGE;
+  trace?.passed("request_max_age");
   if (request.minFresh !== undefined && freshForMs < request.minFresh * 1000) {
     return VALIDATE_MIN_FRESH;
   }
+  trace?.passed("request_min_fresh");
   if (freshForMs > 0) return USE_FRESH;
+  trace?.passed("fresh");
   if (isAcceptedStale(metadata, request, -freshForMs)) return USE_MAX_STALE;
+  trace?.passed("request_max_stale");
   // A client that set a bound to the age wants nothing stale, unless it says so (RFC 9111 section
   // 5.2.1.1).
   const wantsFresh = request.maxAge !== undefined || request.minFresh !== undefined;
   if (!wantsFresh && -freshForMs < metadata.staleWhileRevalidateSeconds * 1000) {
     return USE_WHILE_REVALIDATING;
   }
+  trace?.passed("stale_while_revalidate");
   return VALIDATE_STALE;
 }
 

@@ -1,0 +1,35 @@
+// Owns the form in which a route's cache sees a request, or that it does not see it at all. Pure.
+
+import { hasCookie } from "../cache/key-plan.ts";
+import { hasField } from "../http/fields.ts";
+import type { RequestHead } from "../http/message.ts";
+import { overridesUri } from "./forwarding.ts";
+import type { Route } from "./route.ts";
+
+/** The response to such a request may be stored for others, and one that is stored be its answer. */
+export function isRead(method: string): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+/**
+ * A response could be stored for the URI, or one that is stored be the answer. Not so for what goes
+ * around the cache, nor for a POST of which more than the URI may have made the response.
+ */
+export function mayBeStored(request: RequestHead, { caching, bypass }: Route): boolean {
+  if (caching.mode.kind === "off") return false;
+  if (request.method === "POST") return caching.keys === null && !overridesUri(request.fields);
+  return bypass === null || !isBypassed(request, bypass);
+}
+
+/** The request as it is looked up, stored for and forwarded. */
+export function asLookedUp(request: RequestHead, route: Route, trusted: boolean): RequestHead {
+  const { keys } = route.caching;
+  return keys !== null && isRead(request.method) ? keys.normalised(request, trusted) : request;
+}
+
+export function isBypassed(
+  { fields }: RequestHead,
+  { cookies, headers }: NonNullable<Route["bypass"]>,
+): boolean {
+  return hasCookie(fields, cookies) || headers.some((name) => hasField(fields, name));
+}
