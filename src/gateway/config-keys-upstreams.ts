@@ -53,7 +53,7 @@ const TARGETS: readonly ConfigKey[] = [
     key: "upstreams.<name>.protocol",
     form: form.oneOf("h1", "h2"),
     default: "h1",
-    about: "HTTP version towards the targets.",
+    about: "HTTP version towards the targets; h2 is by ALPN over TLS, by prior knowledge without.",
     reason: "Every origin speaks it.",
   },
   {
@@ -70,7 +70,7 @@ const POOL: readonly ConfigKey[] = [
     key: "upstreams.<name>.pool.connections",
     form: form.integer(1, 65_535),
     default: 100,
-    about: "Connections to one target.",
+    about: "Connections to one target; with h2 requests at a time, which share connections.",
     reason: "More than one Node process answers at a time, fewer than its backlog of 511.",
     outcome: "requests wait in the queue",
   },

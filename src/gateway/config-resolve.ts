@@ -92,6 +92,7 @@ function resolveUpstream(
       ageMaxMs: duration(`${key}.pool.maxAge`, pool.maxAge),
       requestsMax: typeof pool.maxRequests === "number" ? pool.maxRequests : 0,
     },
+    protocol: word(`${key}.protocol`, upstream.protocol),
     tls: resolveUpstreamTls(upstream.tls ?? {}, directory),
     timeout: {
       connectMs: duration(`${key}.timeout.connect`, timeout.connect),

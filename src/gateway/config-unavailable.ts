@@ -77,12 +77,6 @@ export const UNAVAILABLE: readonly UnavailableKey[] = [
     consequence: "this policy; p2c-ewma is used",
   },
   {
-    key: "upstreams.<name>.protocol",
-    applies: (value) => value !== "h1",
-    effect: "warning",
-    consequence: "HTTP/2 to origins; HTTP/1.1 is used",
-  },
-  {
     key: "upstreams.<name>.health.path",
     effect: "warning",
     consequence: "active health checks; targets are ejected by the requests that fail",

@@ -67,6 +67,7 @@ export interface UpstreamConfig {
     readonly requestsMax: number;
   };
   readonly tls: UpstreamTls;
+  readonly protocol: "h1" | "h2";
   readonly timeout: {
     readonly connectMs: number;
     readonly headersMs: number;

@@ -125,6 +125,7 @@ function clusterConfig(upstream: UpstreamConfig, drainMs: number): ClusterConfig
       requestsMax: pool.requestsMax,
     },
     tls: tlsConfig(upstream.tls),
+    protocol: upstream.protocol,
     timeouts: {
       ...CLUSTER_DEFAULTS.timeouts,
       connectMs: timeout.connectMs,

@@ -190,6 +190,13 @@ export const METRICS: readonly MetricRow[] = [
     "Attempts on a connection to the target that had served before.",
     (of) => of.reused,
   ),
+  target("h2_streams", "gauge", "HTTP/2 streams to the target now.", (of) => of.h2Streams),
+  target(
+    "h2_goaways_total",
+    "counter",
+    "GOAWAY frames received from the target.",
+    (of) => of.h2Goaways,
+  ),
   target(
     "tls_handshakes_total",
     "counter",

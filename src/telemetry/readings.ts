@@ -35,6 +35,9 @@ export interface TargetReading {
   readonly connectionsOpen: number;
   /** Attempts that went to a connection which had served before. */
   readonly reused: number;
+  /** HTTP/2 streams now, and GOAWAY frames received. */
+  readonly h2Streams: number;
+  readonly h2Goaways: number;
   readonly tlsHandshakes: number;
   /** Handshakes that resumed a session. */
   readonly tlsResumptions: number;

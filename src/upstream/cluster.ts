@@ -10,7 +10,13 @@ import { type CallHost, ForwardCall, type RetryReason } from "./dispatch.ts";
 import { type EjectConfig, ejectedMax } from "./health.ts";
 import { type Balance, createPolicy, type Policy } from "./selection.ts";
 import type { OriginIo } from "./origin-io.ts";
-import { type PoolConfig, Target, type TargetConfig, type TargetStatus } from "./target.ts";
+import {
+  type PoolConfig,
+  Target,
+  type TargetConfig,
+  type TargetProtocol,
+  type TargetStatus,
+} from "./target.ts";
 import { type TlsConfig, TlsIdentity } from "./tls-identity.ts";
 
 export interface ClusterConfig {
@@ -25,6 +31,7 @@ export interface ClusterConfig {
   readonly retry: RetryConfig;
   readonly eject: EjectConfig;
   readonly tls: TlsConfig;
+  readonly protocol: TargetProtocol;
   /** How long `close` lets running exchanges finish. */
   readonly drainMs: number;
 }
@@ -70,6 +77,8 @@ export const CLUSTER_DEFAULTS: Omit<ClusterConfig, "name" | "targets"> = {
   retry: { attempts: 2, when: ["connect", "reset"], budgetShare: 0.2, budgetMin: 3 },
   eject: { after: 5, forMs: 30_000, forMsMax: 300_000, shareMax: 0.5 },
   tls: {},
+  // Every origin speaks it.
+  protocol: "h1",
   drainMs: 10_000,
 };
 
@@ -104,7 +113,12 @@ export class Cluster implements CallHost {
     this.queueTimeoutMs = config.pool.queueTimeoutMs;
     this.totalMs = config.timeouts.totalMs;
     this.#deadlines = new Deadlines<ForwardCall>(clock, tickMs(config));
-    const shared = { deadlines: this.#deadlines, io, now: () => clock.monotonicMs() };
+    const shared = {
+      deadlines: this.#deadlines,
+      io,
+      now: () => clock.monotonicMs(),
+      protocol: config.protocol,
+    };
     const tls = new TlsIdentity(config.tls);
     this.#targets = config.targets.map(
       (target) => new Target(target, config.pool, tls, config.timeouts, shared),

@@ -12,6 +12,7 @@ import type {
   OriginRequest,
 } from "./attempt.ts";
 import type { Timed } from "./deadlines.ts";
+import { H2Attempt } from "./h2-attempt.ts";
 import { PooledAttempt } from "./pooled-attempt.ts";
 import type { Target } from "./target.ts";
 import type { Waiter, WaitQueue } from "./wait-queue.ts";
@@ -191,10 +192,7 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     if (this.attempts === 1) target.requests += 1;
     else target.retries += 1;
     this.#attemptStartedMs = this.#host.monotonicMs();
-    const attempt =
-      target.secure && !needsWire(this.#request)
-        ? new PooledAttempt(this.#request, this, target, connection)
-        : new WireAttempt(this.#request, this, target, connection);
+    const attempt = createAttempt(this.#request, this, target, connection);
     this.#attempt = attempt;
     attempt.start();
   }
@@ -259,6 +257,20 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     if (this.#holdsRetry) this.#host.retryEnded();
     this.#host.ended(this);
   }
+}
+
+/** HTTP/2 where it was asked for; else TLS over undici and the rest over connections of our own. */
+function createAttempt(
+  request: OriginRequest,
+  listener: AttemptListener,
+  target: Target,
+  connection: "pooled" | "fresh",
+): Attempt {
+  if (target.h2 !== null) return new H2Attempt(request, listener, target, target.h2);
+  if (target.secure && !needsWire(request)) {
+    return new PooledAttempt(request, listener, target, connection);
+  }
+  return new WireAttempt(request, listener, target, connection);
 }
 
 const RETRY_REASONS: ReadonlyMap<ReasonCode, RetryReason> = new Map([

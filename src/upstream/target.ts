@@ -9,6 +9,8 @@ import type { Deadlines } from "./deadlines.ts";
 import type { ForwardCall } from "./dispatch.ts";
 import { Connector } from "./connector.ts";
 import { ConnectionPool } from "./connection-pool.ts";
+import type { H2Host } from "./h2-attempt.ts";
+import { H2Pool } from "./h2-pool.ts";
 import { Health } from "./health.ts";
 import { RESPONSE_HEAD_BYTES_MAX } from "./failures.ts";
 import type { OriginIo } from "./origin-io.ts";
@@ -45,6 +47,9 @@ export interface PoolConfig {
   readonly requestsMax: number;
 }
 
+/** What is spoken to a target: HTTP/1.1, or HTTP/2 by ALPN or, in cleartext, prior knowledge. */
+export type TargetProtocol = "h1" | "h2";
+
 /** One target in numbers, for metrics and the admin API. Counters only grow. */
 export interface TargetStatus {
   readonly target: string;
@@ -63,6 +68,9 @@ export interface TargetStatus {
   /** Attempts that went to a connection which had served before. */
   readonly reused: number;
   readonly latencyMs: number;
+  /** HTTP/2 streams now, and GOAWAY frames received. */
+  readonly h2Streams: number;
+  readonly h2Goaways: number;
   readonly tlsHandshakes: number;
   /** Handshakes that resumed a session. */
   readonly tlsResumptions: number;
@@ -72,13 +80,14 @@ export interface TargetStatus {
 
 /** What all targets of a cluster share. */
 export interface TargetShared {
+  readonly protocol: TargetProtocol;
   readonly deadlines: Deadlines<ForwardCall>;
   readonly io: OriginIo;
   /** Monotonic time in milliseconds. */
   readonly now: () => number;
 }
 
-export class Target implements Candidate, PooledHost, WireHost {
+export class Target implements Candidate, PooledHost, WireHost, H2Host {
   /** "host:port", the port always there, or "unix:/path". */
   readonly name: string;
   readonly url: URL;
@@ -91,6 +100,8 @@ export class Target implements Candidate, PooledHost, WireHost {
   readonly connections: ConnectionPool;
   /** Ours: for cleartext, and for what undici cannot send. */
   readonly wire: WirePool;
+  /** HTTP/2 sessions; null where HTTP/1.1 is spoken. */
+  readonly h2: H2Pool | null;
   readonly io: OriginIo;
   readonly hostField: string;
   readonly timeouts: AttemptTimeouts;
@@ -115,7 +126,7 @@ export class Target implements Candidate, PooledHost, WireHost {
     timeouts: AttemptTimeouts,
     shared: TargetShared,
   ) {
-    const { deadlines, io, now } = shared;
+    const { deadlines, io, now, protocol } = shared;
     this.url = new URL(config.url);
     this.name = nameOf(this.url);
     this.#tls = tls;
@@ -125,7 +136,7 @@ export class Target implements Candidate, PooledHost, WireHost {
     this.waiting = new WaitQueue(pool.queue);
     this.#deadlines = deadlines;
     this.#connectionsMax = pool.connections;
-    this.connector = new Connector(this.url, tls, "http/1.1", this, now);
+    this.connector = new Connector(this.url, tls, protocol === "h2" ? "h2" : "http/1.1", this, now);
     const options: Client.Options = {
       pipelining: 1,
       allowH2: false,
@@ -144,6 +155,8 @@ export class Target implements Candidate, PooledHost, WireHost {
     // A path is no host: what nginx says too.
     this.hostField = this.url.host || "localhost";
     this.wire = new WirePool(this.connector, io, pool, now);
+    const authority = `${this.connector.secure ? "https" : "http"}://${this.hostField}`;
+    this.h2 = protocol === "h2" ? new H2Pool(this.connector, authority, pool, now) : null;
     this.connections = new ConnectionPool(this.url, options, this.connector, pool);
   }
 
@@ -212,6 +225,8 @@ export class Target implements Candidate, PooledHost, WireHost {
       connectionsOpen: this.connectionsOpen,
       reused: this.reused,
       latencyMs: this.latency.at(nowMs),
+      h2Streams: this.h2?.streams ?? 0,
+      h2Goaways: this.h2?.goaways ?? 0,
       tlsHandshakes: this.tlsHandshakes,
       tlsResumptions: this.tlsResumptions,
       tlsReloadFailures: this.#tls.failures,
@@ -221,6 +236,7 @@ export class Target implements Candidate, PooledHost, WireHost {
   /** Closes every connection at once. The calls are over by then. */
   destroy(): Promise<void> {
     this.wire.destroy();
+    this.h2?.destroy();
     return this.connections.destroy();
   }
 }

@@ -37,6 +37,13 @@ export const TOO_MANY_INTERIMS = "too many interim responses";
 /** The phases of an attempt, in their order. */
 export type Phase = 0 | 1 | 2 | 3 | 4 | 5;
 
+/** What an attempt gives up with by itself. */
+export type ExpiryCode =
+  | "connect_timeout"
+  | "headers_timeout"
+  | "body_stalled"
+  | "upstream_invalid";
+
 export abstract class WatchedAttempt implements Attempt {
   reused = false;
   sent = false;
@@ -65,7 +72,7 @@ export abstract class WatchedAttempt implements Attempt {
   abstract start(): void;
   abstract resume(): void;
   abstract abort(): void;
-  /** The connection's socket, as long as there is one. */
+  /** The connection's socket, as long as there is one that serves nobody else. */
   protected abstract socket(): Socket | null;
   /** The client may wait for a 100 that does not come: send what it has. */
   protected abstract sendUnasked(): void;
@@ -91,7 +98,7 @@ export abstract class WatchedAttempt implements Attempt {
       case SENDING:
         // While the socket takes what we have, it is the client that we wait for: the wire watches
         // that.
-        if (this.socket()?.writableNeedDrain !== true) this.lastMs = nowMs;
+        if (!this.needsDrain()) this.lastMs = nowMs;
         else if (isOver(sinceMs, idleMs)) this.expire("headers_timeout", "content was not taken");
         return;
       case WAITING:
@@ -136,10 +143,7 @@ export abstract class WatchedAttempt implements Attempt {
   }
 
   /** Gives the attempt up with an error of our own. */
-  protected expire(
-    code: "connect_timeout" | "headers_timeout" | "body_stalled" | "upstream_invalid",
-    detail: string,
-  ): void {
+  protected expire(code: ExpiryCode, detail: string): void {
     const beforeSend = !this.sent;
     this.abort();
     this.listener.failed(new GatewayError(code, detail, { beforeSend }));
@@ -148,6 +152,11 @@ export abstract class WatchedAttempt implements Attempt {
   protected pause(): void {
     this.paused = true;
     this.bytesRead = this.socket()?.bytesRead ?? 0;
+  }
+
+  /** The origin does not take what we have for it. */
+  protected needsDrain(): boolean {
+    return this.socket()?.writableNeedDrain === true;
   }
 
   /** Behind a pause: the socket got bytes since the last look, or would if we read them. */

@@ -27,7 +27,7 @@ import {
   WatchedAttempt,
 } from "./watched-attempt.ts";
 import type { ConnectionUser, WireConnection } from "./wire-connection.ts";
-import { type ContentEvents, ContentSender } from "./wire-content.ts";
+import { type ContentEvents, ContentSender, framedSink } from "./wire-content.ts";
 import type { WirePool } from "./wire-pool.ts";
 import { renderRequestHead } from "./wire-request.ts";
 import { copyOf, gather } from "./wire-response.ts";
@@ -145,7 +145,8 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
       return;
     }
     const { bodyLength } = this.#request;
-    this.#sender = new ContentSender(content, connection.socket, bodyLength, this);
+    const sink = framedSink(connection.socket, bodyLength);
+    this.#sender = new ContentSender(content, sink, bodyLength, this);
     connection.socket.write(this.#head, "latin1");
     if (this.#request.expectsContinue) {
       this.phase = EXPECTING;

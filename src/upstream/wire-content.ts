@@ -1,8 +1,7 @@
-// Owns the content of a request on its way into a connection: its framing, its pace, and its end
-// (RFC 9112 sections 6 and 7.1). Knows no responses.
+// Owns the content of a request on its way to an origin: its pace, its length, its end, and how
+// HTTP/1.1 frames it (RFC 9112 sections 6 and 7.1). Knows no responses.
 
-import type { Socket } from "node:net";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 
 export interface ContentEvents {
   /** Some content was written, or the origin server has taken some. */
@@ -13,21 +12,30 @@ export interface ContentEvents {
   contentBroken(): void;
 }
 
+/** Where content goes. */
+export interface ContentSink {
+  /** False: no more until `drained`. */
+  write(chunk: Buffer): boolean;
+  /** All of it was written. */
+  finish(): void;
+}
+
 export class ContentSender {
   /** All content was written. */
   done = false;
   readonly #content: Readable;
-  readonly #socket: Socket;
-  /** Content-Length; -1 sends it chunked. */
+  readonly #sink: ContentSink;
+  /** Content-Length; -1 where it is not known. */
   readonly #length: number;
   readonly #events: ContentEvents;
-  #started = false;
+  /** Content was asked for: it can go to nobody else any more. */
+  started = false;
   #stopped = false;
   #sentBytes = 0;
 
-  constructor(content: Readable, socket: Socket, length: number, events: ContentEvents) {
+  constructor(content: Readable, sink: ContentSink, length: number, events: ContentEvents) {
     this.#content = content;
-    this.#socket = socket;
+    this.#sink = sink;
     this.#length = length;
     this.#events = events;
     content.on("close", this.#onClose);
@@ -36,15 +44,15 @@ export class ContentSender {
 
   /** Starts to read; does nothing the second time. */
   start(): void {
-    if (this.#started || this.#stopped) return;
-    this.#started = true;
+    if (this.started || this.#stopped) return;
+    this.started = true;
     this.#content.on("data", this.#onData);
     this.#content.on("end", this.#onEnd);
   }
 
   /** The socket takes more. */
   drained(): void {
-    if (this.#started && !this.#stopped) this.#content.resume();
+    if (this.started && !this.#stopped) this.#content.resume();
   }
 
   /** Sends no more. Content that was begun is of no use to anyone else. */
@@ -53,7 +61,7 @@ export class ContentSender {
     this.#content.off("close", this.#onClose);
     this.#content.off("data", this.#onData);
     this.#content.off("end", this.#onEnd);
-    if (this.#started && !this.done) this.#content.destroy();
+    if (this.started && !this.done) this.#content.destroy();
   }
 
   readonly #onData = (chunk: Buffer): void => {
@@ -64,12 +72,53 @@ export class ContentSender {
       return;
     }
     this.#events.contentMoved();
-    if (!this.#write(chunk)) this.#content.pause();
+    if (!this.#sink.write(chunk)) this.#content.pause();
   };
 
-  #write(chunk: Buffer): boolean {
+  readonly #onEnd = (): void => {
+    if (this.#stopped) return;
+    if (this.#length >= 0 && this.#sentBytes !== this.#length) {
+      this.#events.contentBroken();
+      return;
+    }
+    this.#sink.finish();
+    this.done = true;
+    this.#events.contentSent();
+  };
+
+  readonly #onClose = (): void => {
+    if (!this.#stopped && !this.done && !this.#content.readableEnded) this.#events.contentBroken();
+  };
+}
+
+/** A connection as the sink of content of this length; -1 sends it chunked. */
+export function framedSink(socket: Writable, length: number): ContentSink {
+  return length < 0 ? new ChunkedSink(socket) : new PlainSink(socket);
+}
+
+class PlainSink implements ContentSink {
+  readonly #socket: Writable;
+
+  constructor(socket: Writable) {
+    this.#socket = socket;
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#socket.write(chunk);
+  }
+
+  finish(): void {}
+}
+
+class ChunkedSink implements ContentSink {
+  readonly #socket: Writable;
+
+  constructor(socket: Writable) {
+    this.#socket = socket;
+  }
+
+  write(chunk: Buffer): boolean {
     const socket = this.#socket;
-    if (this.#length >= 0) return socket.write(chunk);
     socket.cork();
     socket.write(`${chunk.length.toString(16)}\r\n`, "latin1");
     socket.write(chunk);
@@ -78,19 +127,8 @@ export class ContentSender {
     return more;
   }
 
-  readonly #onEnd = (): void => {
-    if (this.#stopped) return;
-    if (this.#length >= 0 && this.#sentBytes !== this.#length) {
-      this.#events.contentBroken();
-      return;
-    }
-    // RFC 9112 section 7.1: the last chunk, without trailers.
-    if (this.#length < 0) this.#socket.write("0\r\n\r\n", "latin1");
-    this.done = true;
-    this.#events.contentSent();
-  };
-
-  readonly #onClose = (): void => {
-    if (!this.#stopped && !this.done && !this.#content.readableEnded) this.#events.contentBroken();
-  };
+  /** The last chunk, without trailers. */
+  finish(): void {
+    this.#socket.write("0\r\n\r\n", "latin1");
+  }
 }

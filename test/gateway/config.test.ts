@@ -72,6 +72,7 @@ describe("a config of one upstream", () => {
         ageMaxMs: 600_000,
         requestsMax: 0,
       },
+      protocol: "h1",
       tls: {
         caFile: null,
         certFile: null,
@@ -163,6 +164,7 @@ shutdown: {grace: 5s}
       ageMaxMs: 0,
       requestsMax: 7,
     },
+    protocol: "h1",
     tls: {
       caFile: null,
       certFile: null,
@@ -246,7 +248,6 @@ describe("what this version does not have", () => {
     ["tracing", top("tracing: {otlp: http://127.0.0.1:4318, sample: 1%}"), "warning"],
     ["upstreams.a.balance", upstream("balance: adaptive"), "warning"],
     ["upstreams.a.balance", upstream("balance: hash"), "warning"],
-    ["upstreams.a.protocol", upstream("protocol: h2"), "warning"],
     ["upstreams.a.health.path", upstream("health: {path: /healthz}"), "warning"],
     ["upstreams.a.health.every", upstream("health: {every: 5s}"), "warning"],
     ["upstreams.a.breaker", upstream("breaker: {errors: 50%, over: 20, open: 10s}"), "warning"],

@@ -95,6 +95,8 @@ describe("a scrape", () => {
           connectionsOpen: 4,
           reused: 38,
           latencyMs: 1.5,
+          h2Streams: 0,
+          h2Goaways: 0,
           tlsHandshakes: 0,
           tlsResumptions: 0,
           tlsReloadFailures: 0,

@@ -72,6 +72,8 @@ test("an upstream has its percentiles and its own targets", () => {
     connectionsOpen: 1,
     reused: 0,
     latencyMs: 5,
+    h2Streams: 0,
+    h2Goaways: 0,
     tlsHandshakes: 0,
     tlsResumptions: 0,
     tlsReloadFailures: 0,

@@ -201,7 +201,7 @@ describe("files", () => {
   });
 });
 
-test("connections are used again, and the hundredth request needs no second handshake", async () => {
+test("connections are used again: a hundred requests, one handshake", async () => {
   origin = await startOrigin(hello, { tls: identity });
   cluster = clusterOf(origin.url, { tls: { ca } });
   for (let turn = 0; turn < 100; turn += 1) {
