@@ -16,6 +16,7 @@ import {
   type ExpiryCode,
   READING,
   SENDING,
+  TOO_MANY_INTERIMS,
   WAITING,
   WatchedAttempt,
 } from "./watched-attempt.ts";
@@ -174,6 +175,10 @@ export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEven
     const status = statusOf(raw);
     const fields = regularFields(raw);
     if (this.refuses(status, fields)) return;
+    if (!this.takesInterim()) {
+      this.expire("upstream_invalid", TOO_MANY_INTERIMS);
+      return;
+    }
     this.listener.interim({ status, reason: "", fields });
     if (status === 100 && !this.silent) this.#sender?.start();
   }

@@ -144,9 +144,8 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
       connection.socket.write(this.#head, "latin1");
       return;
     }
-    const { bodyLength } = this.#request;
-    const sink = framedSink(connection.socket, bodyLength);
-    this.#sender = new ContentSender(content, sink, bodyLength, this);
+    const sink = framedSink(connection.socket, this.#request.bodyLength);
+    this.#sender = new ContentSender(content, sink, this.#request.bodyLength, this);
     connection.socket.write(this.#head, "latin1");
     if (this.#request.expectsContinue) {
       this.phase = EXPECTING;

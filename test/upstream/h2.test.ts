@@ -229,6 +229,14 @@ describe.each(WAYS)("%s", (_way, options) => {
       "CANCEL",
     ],
     [
+      "RFC 9110 15.2 interim responses without end",
+      (stream) => {
+        for (let turn = 0; turn < 200; turn += 1) stream.additionalHeaders({ ":status": 102 });
+      },
+      "upstream_invalid",
+      "too many interim responses",
+    ],
+    [
       "a head of too many lines",
       (stream) => stream.respond(Object.fromEntries(lines(300, "v"))),
       "upstream_invalid",
