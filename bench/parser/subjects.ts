@@ -2,10 +2,12 @@
 // subject includes the copy into its engine's memory, and its result is checked before it is timed.
 
 import * as layout from "../../assembly/layout.ts";
-import { type Core, type Engine, loadCore } from "../../src/core/core.ts";
+import { type Core, loadCore } from "../../src/core/core.ts";
+import { type ChunkedReader, Parser } from "../../src/core/parser.ts";
 import { HEADS, type HeadSample } from "../corpus/heads.ts";
 import { llhttpParser } from "./llhttp.ts";
 import { murmur128 } from "./murmur.ts";
+import { sipHash13 } from "./sip-hash.ts";
 
 export interface Subject {
   readonly name: string;
@@ -30,15 +32,24 @@ const KEYS = [
 const CHUNKED_BODY_BYTES = 65_536;
 
 export function allGroups(): Group[] {
+  checkSipHash();
   const wasm = loadCore({ engine: "wasm-simd", seed: 1n });
   const reference = loadCore({ engine: "reference", seed: 1n });
   const groups = [
     ...HEADS.map((head) => headGroup(head, wasm, reference)),
-    ...[64, 16_384].map((size) => chunkedGroup(size, wasm, reference)),
+    ...[64, 16_384].flatMap((size) => chunkedGroups(size, wasm, reference)),
     ...KEYS.map((key) => hashGroup(key, wasm, reference)),
   ];
   for (const group of groups) check(group);
   return groups;
+}
+
+/** CPython hashes byte strings so, under PYTHONHASHSEED=0. */
+function checkSipHash(): void {
+  const key = Uint8Array.from("http://example.com/", (character) => character.charCodeAt(0));
+  const out = new Uint32Array(2);
+  sipHash13(new DataView(key.buffer), key.length, new Int32Array(4), out);
+  if (out[0] !== 0x8d4234c6 || out[1] !== 0xad383701) throw new Error("SipHash-1-3 is wrong");
 }
 
 /** All subjects of a group of heads or bodies come to the same number. */
@@ -85,35 +96,73 @@ function headRun(core: Core, head: HeadSample): () => number {
   };
 }
 
-function chunkedGroup(size: number, wasm: Core, reference: Core): Group {
+/**
+ * Three ways to the same content: the whole body copied into the engine's memory, a body that lies
+ * there already, and `ChunkedReader`, which copies framing only and is what embedders use.
+ */
+function chunkedGroups(size: number, wasm: Core, reference: Core): Group[] {
   const chunk = `${size.toString(16)}\r\n${"x".repeat(size)}\r\n`;
   const text = `${chunk.repeat(CHUNKED_BODY_BYTES / size)}0\r\n\r\n`;
   const body = Uint8Array.from(text, (character) => character.charCodeAt(0));
-  const subject = (core: Core, engine: Engine): Subject => ({
-    name: engine === "reference" ? "typescript" : "wasm",
-    run: chunkedRun(core, body),
-  });
-  return {
-    name: `64 KiB in chunks of ${size} bytes`,
+  const group = (way: string, subjectOf: (engine: number) => () => number): Group => ({
+    name: `64 KiB in chunks of ${size} bytes, ${way}`,
     kind: "chunked",
     bytes: body.length,
-    subjects: [subject(wasm, "wasm-simd"), subject(reference, "reference")],
-  };
+    subjects: [
+      { name: "wasm", run: subjectOf(0) },
+      { name: "typescript", run: subjectOf(1) },
+    ],
+  });
+  const cores = [wasm, reference] as const;
+  const coreOf = (engine: number): Core => cores[engine] ?? wasm;
+  return [
+    group("copied", (engine) => {
+      const core = coreOf(engine);
+      const decode = chunkedRun(core, body.length);
+      return () => {
+        core.bytes.set(body, core.scratchInput);
+        return decode();
+      };
+    }),
+    group("in place", (engine) => {
+      const core = coreOf(engine);
+      const decode = chunkedRun(core, body.length);
+      return () => {
+        // Another group may have put its bytes there: one that differs shows.
+        if (core.bytes[core.scratchInput] !== body[0]) core.bytes.set(body, core.scratchInput);
+        return decode();
+      };
+    }),
+    group("ChunkedReader", (engine) => {
+      const parser = new Parser({ engine: engine === 0 ? "wasm-simd" : "reference" });
+      return readerRun(parser.chunkedReader(), body);
+    }),
+  ];
 }
 
 /** Returns the number of content bytes. */
-function chunkedRun(core: Core, body: Uint8Array): () => number {
+function readerRun(reader: ChunkedReader, body: Uint8Array): () => number {
+  return () => {
+    reader.reset();
+    const result = reader.push(body);
+    let content = 0;
+    for (const part of result.content) content += part.length;
+    return result.status === "complete" ? content : -1;
+  };
+}
+
+/** Decodes the `length` bytes at the scratch input; returns the number of content bytes. */
+function chunkedRun(core: Core, length: number): () => number {
   const state = core.acquireChunked();
   const at = state / 4;
-  const { bytes, words, scratchInput } = core;
+  const { words, scratchInput } = core;
   return () => {
-    bytes.set(body, scratchInput);
     core.resetChunked(state);
     let content = 0;
     let position = 0;
     let status: number = layout.STATUS_INCOMPLETE;
     while (status === layout.STATUS_INCOMPLETE) {
-      status = core.decodeChunked(state, scratchInput + position, body.length - position);
+      status = core.decodeChunked(state, scratchInput + position, length - position);
       const end = at + layout.CHUNKED_SPANS + (words[at + layout.CHUNKED_SPAN_COUNT] as number) * 2;
       for (let span = at + layout.CHUNKED_SPANS; span < end; span += 2) {
         content += words[span + 1] as number;
@@ -126,6 +175,8 @@ function chunkedRun(core: Core, body: Uint8Array): () => number {
 
 function hashGroup(key: string, wasm: Core, reference: Core): Group {
   const source = Uint8Array.from(key, (character) => character.charCodeAt(0));
+  const view = new DataView(source.buffer);
+  const sipKey = new Int32Array(4);
   const out = new Uint32Array(4);
   return {
     name: `key of ${source.length} bytes`,
@@ -138,6 +189,13 @@ function hashGroup(key: string, wasm: Core, reference: Core): Group {
         name: "murmur3",
         run: () => {
           murmur128(source, 1, out);
+          return ((out[0] as number) >>> 1) + 1;
+        },
+      },
+      {
+        name: "siphash",
+        run: () => {
+          sipHash13(view, source.length, sipKey, out);
           return ((out[0] as number) >>> 1) + 1;
         },
       },
