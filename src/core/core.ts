@@ -25,9 +25,8 @@ import { wasmBytes } from "#wasm/core-inline.js";
 import { createReference } from "./reference.ts";
 import {
   type CompiledModule,
-  compile,
   instantiate,
-  isSupported,
+  moduleFor,
   PAGE_BYTES,
   type ParserFunctions,
 } from "./wasm.ts";
@@ -35,7 +34,7 @@ import {
 export type Engine = "wasm-simd" | "reference";
 
 export interface CoreOptions {
-  /** Default: Wasm where the engine has SIMD, else the reference. */
+  /** Default: Wasm where the engine has SIMD and may compile it, else the reference. */
   readonly engine?: Engine;
   /**
    * Seed of the hash; random unless given. A seed that clients know lets them aim collisions.
@@ -115,18 +114,16 @@ const ALIGN_BYTES = 64;
 
 /** Loads an engine and lays out its memory. Synchronous; takes a few milliseconds. */
 export function loadCore(options: CoreOptions = {}): Core {
-  const engine = options.engine ?? (isSupported(wasmBytes) ? "wasm-simd" : "reference");
+  const module = moduleFor(options.engine, options.module, wasmBytes);
   const layout = poolLayout(
     options.slabs ?? SLAB_COUNT_DEFAULT,
     options.chunkedStates ?? CHUNKED_STATE_COUNT_DEFAULT,
   );
   const seed = options.seed ?? randomSeed();
   const { buffer, functions } =
-    engine === "reference"
-      ? createReference(layout, seed)
-      : createWasm(layout, seed, options.module ?? compile(wasmBytes));
+    module === undefined ? createReference(layout, seed) : createWasm(layout, seed, module);
   return {
-    engine,
+    engine: module === undefined ? "reference" : "wasm-simd",
     bytes: new Uint8Array(buffer),
     words: new Uint32Array(buffer),
     scratchRecord: SCRATCH_RECORD_ADDRESS,

@@ -26,9 +26,8 @@ import { referenceParser } from "./reference-parser.ts";
 import { SlabPool } from "./slab-pool.ts";
 import {
   type CompiledModule,
-  compile,
   instantiate,
-  isSupported,
+  moduleFor,
   PAGE_BYTES,
   type ParserFunctions,
 } from "./wasm.ts";
@@ -42,9 +41,10 @@ export {
   type TargetForm,
 } from "./head-view.ts";
 export type { ParseError } from "./parse-errors.ts";
+export type { CompiledModule } from "./wasm.ts";
 
 export interface ParserOptions {
-  /** Default: Wasm where the engine has SIMD, else the reference in TypeScript. */
+  /** Default: Wasm where the engine has SIMD and may compile it, else the reference. */
   readonly engine?: "wasm-simd" | "reference";
   /** parser.wasm, compiled, where compiling at run time is forbidden. */
   readonly module?: CompiledModule;
@@ -78,12 +78,13 @@ export class Parser {
     const statesAddress = POOLS_ADDRESS + readersMax * SLAB_BYTES;
     const end = statesAddress + readersMax * CHUNKED_STATE_BYTES;
     const memoryBytes = Math.ceil(end / PAGE_BYTES) * PAGE_BYTES;
-    this.engine = options.engine ?? (isSupported(wasmBytes) ? "wasm-simd" : "reference");
-    if (this.engine === "reference") {
+    const module = moduleFor(options.engine, options.module, wasmBytes);
+    this.engine = module === undefined ? "reference" : "wasm-simd";
+    if (module === undefined) {
       this.#memory = memoryOver(new ArrayBuffer(memoryBytes));
       this.#functions = referenceParser(this.#memory);
     } else {
-      const { buffer, exports } = instantiate(options.module ?? compile(wasmBytes), memoryBytes);
+      const { buffer, exports } = instantiate(module, memoryBytes);
       this.#memory = memoryOver(buffer);
       this.#functions = exports as ParserFunctions;
     }

@@ -48,13 +48,26 @@ interface CommonExports {
 
 export const PAGE_BYTES = 65_536;
 
-/** Whether this engine compiles the module: ours use SIMD throughout. */
-export function isSupported(wasmBytes: Uint8Array): boolean {
-  return typeof WebAssembly === "object" && WebAssembly.validate(wasmBytes);
-}
-
-export function compile(wasmBytes: Uint8Array): CompiledModule {
-  return new WebAssembly.Module(wasmBytes);
+/**
+ * The module to run; undefined where it has to be the reference: when that is asked for, when this
+ * engine has no SIMD, and when nobody asks for Wasm and a policy forbids to compile it. `given` is
+ * neither compiled nor checked. Throws when Wasm is asked for and does not compile.
+ */
+export function moduleFor(
+  engine: "wasm-simd" | "reference" | undefined,
+  given: CompiledModule | undefined,
+  wasmBytes: Uint8Array,
+): CompiledModule | undefined {
+  if (engine === "reference") return undefined;
+  if (given !== undefined) return given;
+  if (engine === "wasm-simd") return new WebAssembly.Module(wasmBytes);
+  if (typeof WebAssembly !== "object") return undefined;
+  try {
+    return WebAssembly.validate(wasmBytes) ? new WebAssembly.Module(wasmBytes) : undefined;
+  } catch {
+    // A page's Content-Security-Policy, or a host that runs compiled modules only.
+    return undefined;
+  }
 }
 
 /**

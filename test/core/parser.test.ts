@@ -19,6 +19,13 @@ function fail(reason: string): never {
 const textOf = (parts: readonly Uint8Array[]): string =>
   parts.map((part) => String.fromCharCode(...part)).join("");
 
+declare const WebAssembly: {
+  readonly Module: new (bytes: Uint8Array) => object;
+  validate(bytes: Uint8Array): boolean;
+};
+
+const PARSER_WASM = new URL("../../build/wasm/parser.wasm", import.meta.url);
+
 describe.each(ENGINES)("edgelane/parser on %s", (engine) => {
   test("a request head in one piece", () => {
     const reader = new Parser({ engine }).requestReader();
@@ -150,12 +157,25 @@ describe.each(ENGINES)("edgelane/parser on %s", (engine) => {
 });
 
 test("a compiled module instead of the inlined bytes; without a choice, Wasm", () => {
-  const bytes = readFileSync(new URL("../../build/wasm/parser.wasm", import.meta.url));
-  const { WebAssembly } = globalThis as unknown as {
-    WebAssembly: { Module: new (bytes: Uint8Array) => object };
-  };
+  const bytes = readFileSync(PARSER_WASM);
   const parser = new Parser({ module: new WebAssembly.Module(bytes) });
   expect(parser.engine).toBe("wasm-simd");
   expect(parser.requestReader().push(latin1(REQUEST)).status).toBe("complete");
   expect(bytes.length).toBeLessThanOrEqual(16_384);
+});
+
+test("where compiling is forbidden: a given module, else the reference", () => {
+  const { validate, Module } = WebAssembly;
+  const module = new Module(readFileSync(PARSER_WASM));
+  const forbidden = (): never => {
+    throw new Error("forbidden");
+  };
+  Object.assign(WebAssembly, { validate: forbidden, Module: forbidden });
+  try {
+    expect(new Parser({ module }).engine).toBe("wasm-simd");
+    expect(new Parser().engine).toBe("reference");
+    expect(() => new Parser({ engine: "wasm-simd" })).toThrow();
+  } finally {
+    Object.assign(WebAssembly, { validate, Module });
+  }
 });

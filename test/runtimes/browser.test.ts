@@ -18,7 +18,7 @@ const IMPORTS = {
 };
 
 /** Shows what a module prints. */
-const pageOf = (module: string): string => `<!doctype html>
+const pageOf = (module: string, policy = ""): string => `<!doctype html>${policy}
 <script type="importmap">${JSON.stringify({ imports: IMPORTS })}</script>
 <body>none</body><script type="module">
 console.log = (text) => { document.body.textContent = "printed: " + text + "."; };
@@ -47,6 +47,19 @@ test.skipIf(CHROMIUM === undefined)(
   async () => {
     const document = await renderedDocument("/", pageOf("core-suites.ts"), DEADLINE_MS);
     expect(printedIn(document)).toMatch(SUITES_PASSED);
+  },
+  DEADLINE_MS,
+);
+
+const NO_COMPILING =
+  "<meta http-equiv='Content-Security-Policy' content=\"script-src 'self' 'unsafe-inline'\">";
+
+test.skipIf(CHROMIUM === undefined)(
+  "a page whose policy forbids to compile Wasm gets the reference",
+  async () => {
+    const page = pageOf("fallback.ts", NO_COMPILING);
+    const document = await renderedDocument("/", page, DEADLINE_MS);
+    expect(printedIn(document)).toBe("reference reference complete");
   },
   DEADLINE_MS,
 );
