@@ -22,7 +22,9 @@ export function memoryMap(limits) {
   const trailerInputOffset =
     trailerRecordOffset + align(HEAD_WORDS * 4 + limits.trailerCountMax * FIELD_BYTES);
   const chunkedStateBytes = trailerInputOffset + align(limits.trailerBytesMax + SLACK_BYTES);
-  const keyBytesMax = align("https://".length + limits.hostBytesMax + 1 + limits.targetBytesMax);
+  // hostBytesMax does not count the port; an absolute form without a path gets a slash.
+  const authorityBytesMax = limits.hostBytesMax + ":65535".length;
+  const keyBytesMax = align("https://".length + authorityBytesMax + 1 + limits.targetBytesMax);
   const slabPoolAddress = STATIC_BYTES_MAX;
   const chunkedPoolAddress = slabPoolAddress + 64;
   const keyHashAddress = chunkedPoolAddress + 64;

@@ -1,6 +1,7 @@
 // Cache keys on both engines (RFC 9110 section 4.2.3): the normalised target URI and its hash.
 
 import { describe, expect, test } from "vitest";
+import { STATUS_COMPLETE } from "../../assembly/layout.ts";
 import { coreOf, ENGINES, latin1 } from "./engines.ts";
 import { parseRequest, parseWhole } from "./head-run.ts";
 
@@ -30,10 +31,47 @@ const ROWS: readonly Row[] = [
     1,
     `https://${"h".repeat(255)}/${"x".repeat(8191)}`,
   ],
+  [
+    "the longest, with a port",
+    get(`/${"x".repeat(8191)}`, `${"h".repeat(255)}:65535`),
+    1,
+    `https://${"h".repeat(255)}:65535/${"x".repeat(8191)}`,
+  ],
+  ["a port with leading zeros is still the default", get("/", "a:00080"), 0, "http://a/"],
+  ["the connection's scheme, not the one that is claimed", get("https://a/", "a"), 0, "http://a/"],
+];
+
+/** Requests that must not share an entry, though their parts written in a row are alike. */
+const DISTINCT: readonly (readonly [head: string, secure: 0 | 1])[] = [
+  [get("/b/c", "a"), 0],
+  [get("/c", "a.b"), 0],
+  [get("//b/c", "a"), 0],
+  [get("/b%2fc", "a"), 0],
+  [get("/b/c?", "a"), 0],
+  [get("/b/c", "a:1"), 0],
+  [get("/b/c", "a:11"), 0],
+  [get("/b/c", "a"), 1],
+  [get("/b/c", "a:80"), 1],
+  [get("/b/c", "a:443"), 0],
+  [get("/http://a/b/c", "a"), 0],
+  [get("/B/c", "a"), 0],
 ];
 
 describe.each(ENGINES)("cache keys on %s", (engine) => {
   const core = coreOf(engine);
+
+  test("no two of different scheme, authority, path or query are alike", () => {
+    const keys = DISTINCT.map(([head, secure]) => {
+      const { status } = parseWhole(core, parseRequest, latin1(head));
+      expect(status, head).toBe(STATUS_COMPLETE);
+      const length = core.requestKey(core.scratchRecord, core.scratchInput, secure);
+      const hashAt = core.keyHashAddress / 4;
+      const key = core.bytes.subarray(core.keyAddress, core.keyAddress + length);
+      return [String.fromCharCode(...key), core.words.subarray(hashAt, hashAt + 4).join(" ")];
+    });
+    expect(new Set(keys.map(([key]) => key)).size).toBe(DISTINCT.length);
+    expect(new Set(keys.map(([, hash]) => hash)).size).toBe(DISTINCT.length);
+  });
 
   test.each(ROWS)("%s", (_title, head, secure, key) => {
     parseWhole(core, parseRequest, latin1(head));
