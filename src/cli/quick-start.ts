@@ -59,7 +59,11 @@ function configFor(name: string, origin: string, { options }: Invocation): Gatew
   // makes links from it.
   const host = origin.startsWith("https:") ? "target" : "preserve";
   const config = resolveValid(
-    { listen: loopbackAddresses(), upstreams: { [name]: { targets: [origin], host } } },
+    // A server under development restarts and fails all the time: it is asked again at once.
+    {
+      listen: loopbackAddresses(),
+      upstreams: { [name]: { targets: [origin], host, breaker: "off" } },
+    },
     { file: null, directory: process.cwd(), memoryBytes: availableMemoryBytes(), warnings: [] },
   );
   return withAddresses(config, options);

@@ -4,6 +4,7 @@
 
 import { isCidr } from "./trust-network.ts";
 import { parseAddress, parseAuthority, parseTarget } from "./listen-address.ts";
+import { parseHashBy } from "./affinity.ts";
 import { parseMatch } from "./route-match.ts";
 import { nearestWord } from "./suggestion.ts";
 import { parseByteRate, parseDuration, parseRate, parseShare, parseSize } from "./config-units.ts";
@@ -208,6 +209,12 @@ function keyFieldProblem(name: string): string | null {
 const NOT_IN_KEYS =
   /^(?:forwarded|via|traceparent|tracestate|x-forwarded-for|x-real-ip|x-request-id|range|if-.*|cache-control|pragma|connection|content-length|transfer-encoding)$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+export const HASH_BY = textForm(
+  "ip, path, header:NAME, cookie:NAME or query:NAME",
+  (text) => parseHashBy(text) !== null,
+  (value) => nearestWord(String(value), ["ip", "path"]),
+);
 
 export const HOST_POLICY = textForm(
   "preserve, target or a host name",

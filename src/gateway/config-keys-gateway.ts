@@ -291,4 +291,20 @@ const RUNNING: readonly ConfigKey[] = [
   },
 ];
 
-export const GATEWAY_KEYS: readonly ConfigKey[] = [...LISTENERS, ...CACHE, ...LIMITS, ...RUNNING];
+const PLACE: readonly ConfigKey[] = [
+  {
+    key: "zone",
+    form: form.TEXT,
+    default: null,
+    about: "Where this gateway runs; targets of the same zone are preferred.",
+    reason: "None: every target is near.",
+  },
+];
+
+export const GATEWAY_KEYS: readonly ConfigKey[] = [
+  ...PLACE,
+  ...LISTENERS,
+  ...CACHE,
+  ...LIMITS,
+  ...RUNNING,
+];

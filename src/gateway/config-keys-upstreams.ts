@@ -2,6 +2,7 @@
 // default is stated once, here, with its reason.
 
 import type { ConfigKey } from "./config-keys.ts";
+import { HEALTH_KEYS } from "./config-keys-health.ts";
 import * as form from "./config-forms.ts";
 
 const TARGETS: readonly ConfigKey[] = [
@@ -30,7 +31,7 @@ const TARGETS: readonly ConfigKey[] = [
   },
   {
     key: "upstreams.<name>.targets[].weight",
-    form: form.integer(1, 1000),
+    form: form.integer(0, 1000),
     default: 1,
     about: "Requests in proportion to the other targets.",
     reason: "Equal shares.",
@@ -39,15 +40,37 @@ const TARGETS: readonly ConfigKey[] = [
     key: "upstreams.<name>.targets[].backup",
     form: form.BOOLEAN,
     default: false,
-    about: "Asked only when no other target can be.",
+    about: "Asked only for what the others are too few for; the same as priority 1.",
     reason: "A target is there to be used.",
+  },
+  {
+    key: "upstreams.<name>.targets[].priority",
+    form: form.integer(0, 9),
+    default: 0,
+    about: "0 is asked first; the next gets what too few healthy targets before it leave over.",
+    reason: "All alike.",
+  },
+  {
+    key: "upstreams.<name>.targets[].zone",
+    form: form.TEXT,
+    default: null,
+    about: "Where the target runs. Those in the gateway's `zone` are preferred while they suffice.",
+    reason: "None: every target is near.",
   },
   {
     key: "upstreams.<name>.balance",
     form: form.oneOf("round-robin", "least-conn", "p2c-ewma", "hash", "adaptive"),
-    default: "p2c-ewma",
+    default: "adaptive",
     about: "How a target is chosen.",
-    reason: "The better of two by latency and load: copes with unequal targets without tuning.",
+    reason:
+      "Evens out load; by cost once errors, latency or its spread say so (docs/upstreams.md).",
+  },
+  {
+    key: "upstreams.<name>.hash.by",
+    form: form.HASH_BY,
+    default: "ip",
+    about: "What `balance: hash` places a request by.",
+    reason: "Every request has a client.",
   },
   {
     key: "upstreams.<name>.protocol",
@@ -221,55 +244,6 @@ const FAILURES: readonly ConfigKey[] = [
     about: "Retries as a share of requests.",
     reason: "An origin that fails under load must not get twice the load.",
   },
-  {
-    key: "upstreams.<name>.health.path",
-    form: form.PATH,
-    default: null,
-    about: "Asked of each target at intervals.",
-    reason: "None: which path answers is the origin's to say.",
-  },
-  {
-    key: "upstreams.<name>.health.every",
-    form: form.DURATION,
-    default: "5s",
-    about: "The interval.",
-    reason: "A dead target is noticed within seconds.",
-  },
-  {
-    key: "upstreams.<name>.health.eject.after",
-    form: form.integer(1, 1000),
-    default: 5,
-    about: "Failures in a row that take a target out, while at most half of the targets are.",
-    reason: "One failure is chance.",
-  },
-  {
-    key: "upstreams.<name>.health.eject.for",
-    form: form.DURATION,
-    default: "30s",
-    about: "How long it stays out; longer each time in a row.",
-    reason: "A restart takes less.",
-  },
-  {
-    key: "upstreams.<name>.breaker.errors",
-    form: form.SHARE,
-    default: "50%",
-    about: "Share of failures at which the breaker opens.",
-    reason: "Half of all requests failing is no accident.",
-  },
-  {
-    key: "upstreams.<name>.breaker.over",
-    form: form.integer(1, 1_000_000),
-    default: 20,
-    about: "Requests that the share is taken over.",
-    reason: "Fewer say nothing about a share.",
-  },
-  {
-    key: "upstreams.<name>.breaker.open",
-    form: form.DURATION,
-    default: "10s",
-    about: "How long it stays open.",
-    reason: "Time to recover.",
-  },
 ];
 
 export const UPSTREAM_KEYS: readonly ConfigKey[] = [
@@ -278,4 +252,5 @@ export const UPSTREAM_KEYS: readonly ConfigKey[] = [
   ...TLS,
   ...TIMEOUTS,
   ...FAILURES,
+  ...HEALTH_KEYS,
 ];

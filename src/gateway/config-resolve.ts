@@ -3,7 +3,13 @@
 // Loads neither zod nor yaml.
 
 import { resolve } from "node:path";
-import type { EdgelaneConfig, EdgelaneRoute, EdgelaneUpstream } from "./edgelane-config.ts";
+import { parseHashBy } from "./affinity.ts";
+import type {
+  EdgelaneConfig,
+  EdgelaneRoute,
+  EdgelaneTarget,
+  EdgelaneUpstream,
+} from "./edgelane-config.ts";
 import { parseByteRate, parseDuration, parseShare, parseSize } from "./config-units.ts";
 import { defaultOf } from "./config-keys.ts";
 import type * as resolved from "./gateway-config.ts";
@@ -31,7 +37,7 @@ export function resolveValid(
   context: ResolveContext,
 ): resolved.GatewayConfig {
   const upstreams = Object.entries(config.upstreams).map(([name, upstream]) => {
-    return [name, resolveUpstream(name, upstream, context.directory)] as const;
+    return [name, resolveUpstream(name, upstream, context.directory, config.zone)] as const;
   });
   return {
     file: context.file,
@@ -72,17 +78,16 @@ function resolveUpstream(
   name: string,
   written: string | EdgelaneUpstream,
   directory: string,
+  zone: string | undefined,
 ): resolved.UpstreamConfig {
   const upstream: EdgelaneUpstream = typeof written === "string" ? { targets: [written] } : written;
-  const { pool = {}, timeout = {}, retry = {}, health = {} } = upstream;
-  const { eject = {} } = health;
+  const { pool = {}, timeout = {}, retry = {}, hash = {} } = upstream;
   const key = "upstreams.<name>";
   return {
     name,
-    targets: present(upstream.targets).map(resolveTarget),
-    balance: resolveBalance(
-      word<NonNullable<EdgelaneUpstream["balance"]>>(`${key}.balance`, upstream.balance),
-    ),
+    targets: present(upstream.targets).map((target) => resolveTarget(target, zone)),
+    balance: word(`${key}.balance`, upstream.balance),
+    hash: upstream.balance === "hash" ? parseHashBy(text(`${key}.hash.by`, hash.by)) : null,
     host: resolveHost(text(`${key}.host`, upstream.host)),
     pool: {
       connectionsMax: number(`${key}.pool.connections`, pool.connections),
@@ -105,10 +110,7 @@ function resolveUpstream(
       when: retry.when ?? ["connect", "reset"],
       budgetRatio: share(`${key}.retry.budget`, retry.budget),
     },
-    eject: {
-      after: number(`${key}.health.eject.after`, eject.after),
-      forMs: duration(`${key}.health.eject.for`, eject.for),
-    },
+    ...resolveHealth(upstream),
   };
 }
 
@@ -128,21 +130,60 @@ function resolveUpstreamTls(
   };
 }
 
-function resolveTarget(target: EdgelaneUpstream["targets"][number]): resolved.TargetConfig {
-  const { url, weight, backup } =
-    typeof target === "string" ? { url: target, weight: undefined, backup: undefined } : target;
+type Health = Pick<
+  resolved.UpstreamConfig,
+  "probe" | "rise" | "fall" | "eject" | "breaker" | "slowStartMs" | "panicShare"
+>;
+
+function resolveHealth({ health = {}, breaker, slowStart, panic }: EdgelaneUpstream): Health {
+  const { eject = {} } = health;
+  const key = "upstreams.<name>";
+  const { errors, over, open, latency } = breaker === "off" ? {} : (breaker ?? {});
+  return {
+    probe:
+      health.path === undefined
+        ? null
+        : {
+            path: health.path,
+            everyMs: duration(`${key}.health.every`, health.every),
+            timeoutMs: duration(`${key}.health.timeout`, health.timeout),
+            statuses: present(health.status ?? []),
+          },
+    rise: number(`${key}.health.rise`, health.rise),
+    fall: number(`${key}.health.fall`, health.fall),
+    eject: {
+      after: number(`${key}.health.eject.after`, eject.after),
+      errorShare: share(`${key}.health.eject.errors`, eject.errors),
+      volumeMin: number(`${key}.health.eject.over`, eject.over),
+      forMs: duration(`${key}.health.eject.for`, eject.for),
+      forMsMax: duration(`${key}.health.eject.forMax`, eject.forMax),
+      shareMax: share(`${key}.health.eject.max`, eject.max),
+    },
+    breaker: {
+      errorShare: breaker === "off" ? 0 : share(`${key}.breaker.errors`, errors),
+      volumeMin: number(`${key}.breaker.over`, over),
+      openMs: duration(`${key}.breaker.open`, open),
+      latencyMs: duration(`${key}.breaker.latency`, latency),
+    },
+    slowStartMs: duration(`${key}.slowStart`, slowStart),
+    panicShare: share(`${key}.panic`, panic),
+  };
+}
+
+function resolveTarget(
+  target: EdgelaneUpstream["targets"][number],
+  ownZone: string | undefined,
+): resolved.TargetConfig {
+  const written: EdgelaneTarget = typeof target === "string" ? { url: target } : target;
+  const { url, weight, backup, priority, zone } = written;
   const origin = parseTarget(url);
   if (origin === null) throw new TypeError("not a target");
   return {
     origin,
     weight: number("upstreams.<name>.targets[].weight", weight),
-    backup: backup ?? defaultOf("upstreams.<name>.targets[].backup") === true,
+    priority: priority ?? (backup === true ? 1 : 0),
+    isLocal: zone === undefined || ownZone === undefined || zone === ownZone,
   };
-}
-
-/** The policies that config-unavailable.ts warns about are stood in for. */
-function resolveBalance(balance: NonNullable<EdgelaneUpstream["balance"]>): resolved.BalancePolicy {
-  return balance === "hash" || balance === "adaptive" ? "p2c-ewma" : balance;
 }
 
 function resolveHost(host: string): resolved.HostPolicy {

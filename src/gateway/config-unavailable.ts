@@ -70,27 +70,6 @@ export const UNAVAILABLE: readonly UnavailableKey[] = [
     effect: "warning",
     consequence: "compression; responses pass through as the origin coded them",
   },
-  {
-    key: "upstreams.<name>.balance",
-    applies: (value) => value === "hash" || value === "adaptive",
-    effect: "warning",
-    consequence: "this policy; p2c-ewma is used",
-  },
-  {
-    key: "upstreams.<name>.health.path",
-    effect: "warning",
-    consequence: "active health checks; targets are ejected by the requests that fail",
-  },
-  {
-    key: "upstreams.<name>.health.every",
-    effect: "warning",
-    consequence: "active health checks",
-  },
-  {
-    key: "upstreams.<name>.breaker",
-    effect: "warning",
-    consequence: "circuit breakers; none opens",
-  },
 ];
 
 /** What no config can switch on in this version, in a few words each: for the banner. */
@@ -105,8 +84,6 @@ export const MISSING_FEATURES: readonly string[] = [
   "validation",
   "compression",
   "tracing",
-  "active health checks",
-  "circuit breakers",
 ];
 
 /** Reports every key in a config that the table names. */

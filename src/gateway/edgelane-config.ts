@@ -23,6 +23,8 @@ export interface EdgelaneConfig {
   workers?: number | "auto" | Variable;
   trust?: readonly string[];
   health?: string;
+  /** Where this gateway runs: targets of the same zone are preferred. */
+  zone?: string;
   upstreams: Readonly<Record<string, string | EdgelaneUpstream>>;
   cache?: {
     memory?: Size | "off";
@@ -44,8 +46,10 @@ export interface EdgelaneConfig {
 }
 
 export interface EdgelaneUpstream {
-  targets: readonly (string | { url: string; weight?: number; backup?: boolean })[];
-  balance?: BalancePolicy | "hash" | "adaptive";
+  targets: readonly (string | EdgelaneTarget)[];
+  balance?: BalancePolicy;
+  /** "ip", "path", "header:NAME", "cookie:NAME" or "query:NAME". */
+  hash?: { by?: string };
   protocol?: "h1" | "h2";
   /** "preserve", "target" or a host name. */
   host?: string;
@@ -76,8 +80,33 @@ export interface EdgelaneUpstream {
     when?: readonly ("connect" | "reset" | number)[];
     budget?: Share;
   };
-  health?: { path?: string; every?: Duration; eject?: { after?: number; for?: Duration } };
-  breaker?: { errors?: Share; over?: number; open?: Duration };
+  health?: {
+    path?: string;
+    every?: Duration;
+    timeout?: Duration;
+    status?: readonly number[];
+    rise?: number;
+    fall?: number;
+    eject?: {
+      after?: number;
+      errors?: Share;
+      over?: number;
+      for?: Duration;
+      forMax?: Duration;
+      max?: Share;
+    };
+  };
+  breaker?: "off" | { errors?: Share; over?: number; open?: Duration; latency?: Duration | "off" };
+  slowStart?: Duration | "off";
+  panic?: Share;
+}
+
+export interface EdgelaneTarget {
+  url: string;
+  weight?: number;
+  backup?: boolean;
+  priority?: number;
+  zone?: string;
 }
 
 export interface EdgelaneRoute {

@@ -4,6 +4,9 @@
 
 import type { MiddlewareHandler } from "hono";
 import type { KeyRules } from "../cache/key-plan.ts";
+import type { BreakerRules } from "../upstream/breaker.ts";
+import type { EjectRules } from "../upstream/target-state.ts";
+import type { HashBy } from "./affinity.ts";
 import type { RouteMatch } from "./route-match.ts";
 
 /** Where a listener binds. `host` null means every address of the machine. */
@@ -23,12 +26,21 @@ export interface TargetConfig {
   /** Scheme, host and port, "http://10.0.0.11:3000", or "unix:/run/app.sock". */
   readonly origin: string;
   readonly weight: number;
-  /** Asked only when no other target can be. */
-  readonly backup: boolean;
+  /** 0 is asked first, the next where too few of those before are healthy. */
+  readonly priority: number;
+  /** In the zone of this gateway, or one of the two has none. */
+  readonly isLocal: boolean;
 }
 
-/** The policies that there are; config-unavailable.ts has those that can be asked for besides. */
-export type BalancePolicy = "round-robin" | "least-conn" | "p2c-ewma";
+export type BalancePolicy = "round-robin" | "least-conn" | "p2c-ewma" | "hash" | "adaptive";
+
+export interface ProbeConfig {
+  readonly path: string;
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+  /** Good statuses; none given means 200 to 299. */
+  readonly statuses: readonly number[];
+}
 
 /** What Host the origin sees: the client's, the target's own, or a fixed one. */
 export type HostPolicy =
@@ -53,6 +65,8 @@ export interface UpstreamConfig {
   readonly name: string;
   readonly targets: readonly TargetConfig[];
   readonly balance: BalancePolicy;
+  /** What `hash` goes by; null with any other policy. */
+  readonly hash: HashBy | null;
   readonly host: HostPolicy;
   readonly pool: {
     /** Per target. */
@@ -84,11 +98,16 @@ export interface UpstreamConfig {
     /** Share of requests that may be retries, 0 to 1. */
     readonly budgetRatio: number;
   };
-  readonly eject: {
-    /** Failures in a row. */
-    readonly after: number;
-    readonly forMs: number;
-  };
+  /** null: no active checks. */
+  readonly probe: ProbeConfig | null;
+  /** Probes in a row. */
+  readonly rise: number;
+  readonly fall: number;
+  readonly eject: EjectRules;
+  readonly breaker: BreakerRules;
+  readonly slowStartMs: number;
+  /** Share of healthy weight below which health is no longer believed. */
+  readonly panicShare: number;
 }
 
 export interface CacheConfig {

@@ -13,6 +13,8 @@ import type { Explanation } from "./explain.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 import { newIdentity, newSeed } from "./gateway-identity.ts";
 import { type LogSinks, openLogSinks } from "./log-sinks.ts";
+import { Prober } from "../upstream/prober.ts";
+import { probePlans } from "./generation.ts";
 import { ServingThread } from "./serving-thread.ts";
 
 /** What `listen` has bound. */
@@ -51,6 +53,7 @@ class GatewayProcess implements Gateway {
   readonly #sinks: LogSinks;
   readonly #thread: ServingThread;
   readonly #admin: AdminService;
+  readonly #prober = new Prober(systemClock, (plan, isGood) => this.#thread.probed(plan, isGood));
   #state: "starting" | "ready" | "draining" = "starting";
   #closing: Promise<void> | null = null;
 
@@ -91,6 +94,7 @@ class GatewayProcess implements Gateway {
     try {
       const urls = await this.#thread.listen();
       const adminUrl = await this.#admin.listen();
+      this.#prober.start(probePlans(this.#config));
       this.#state = "ready";
       return { urls, adminUrl };
     } catch (error) {
@@ -132,6 +136,7 @@ class GatewayProcess implements Gateway {
    */
   async #shutDown(graceMs: number): Promise<void> {
     this.#state = "draining";
+    await this.#prober.close();
     await this.#thread.close(graceMs);
     await this.#admin.close();
     await this.#sinks.close();

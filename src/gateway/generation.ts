@@ -7,7 +7,10 @@ import type { CacheMode } from "../cache/policy/freshness.ts";
 import type { HitRules } from "../cache/stored-response.ts";
 import type { Clock } from "../clock.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import type { ClusterEvents } from "../upstream/balancer.ts";
 import { Cluster, CLUSTER_DEFAULTS, type ClusterConfig } from "../upstream/cluster.ts";
+import type { ProbePlan } from "../upstream/prober.ts";
+import { targetName } from "../upstream/target.ts";
 import type { OriginIo } from "../upstream/origin-io.ts";
 import type { GatewayConfig, RouteConfig, UpstreamConfig } from "./gateway-config.ts";
 import type { Route } from "./route.ts";
@@ -25,15 +28,19 @@ export interface GenerationParts {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly io: OriginIo;
+  /** Who hears what happens to an upstream. */
+  readonly events: (upstream: string) => ClusterEvents;
 }
 
 export function buildGeneration(
   config: GatewayConfig,
-  { clock, metrics, io }: GenerationParts,
+  { clock, metrics, io, events }: GenerationParts,
 ): Generation {
   const clusters = new Map<string, Cluster>();
   for (const [name, upstream] of config.upstreams) {
-    const cluster = new Cluster(clusterConfig(upstream, config.shutdownGraceMs), clock, io);
+    const cluster = new Cluster(clusterConfig(upstream, config.shutdownGraceMs), clock, io, {
+      events: events(name),
+    });
     clusters.set(name, cluster);
   }
   const routes = config.routes.map((route): Route => {
@@ -58,6 +65,26 @@ export function buildGeneration(
     };
   });
   return { config, clusters, routes };
+}
+
+/** What one prober asks for all clusters of a config. */
+export function probePlans(config: GatewayConfig): readonly ProbePlan[] {
+  return [...config.upstreams.values()].flatMap(({ name, targets, probe, host, tls }) => {
+    const identity = tlsConfig(tls);
+    if (probe === null) return [];
+    return targets.map(({ origin }): ProbePlan => {
+      const url = new URL(origin);
+      const hostField = host.kind === "fixed" ? host.authority : null;
+      return {
+        ...probe,
+        tls: identity,
+        upstream: name,
+        target: targetName(url),
+        url,
+        host: hostField,
+      };
+    });
+  });
 }
 
 /**
@@ -105,15 +132,11 @@ function bypasses({ cache }: RouteConfig): boolean {
 }
 
 function clusterConfig(upstream: UpstreamConfig, drainMs: number): ClusterConfig {
-  const { pool, timeout, retry, eject } = upstream;
+  const { pool, timeout, retry, eject, breaker, rise, fall, slowStartMs, panicShare } = upstream;
   return {
     ...CLUSTER_DEFAULTS,
     name: upstream.name,
-    targets: upstream.targets.map(({ origin, weight, backup }) => ({
-      url: origin,
-      weight,
-      backup,
-    })),
+    targets: upstream.targets.map(({ origin, ...target }) => ({ url: origin, ...target })),
     balance: upstream.balance,
     pool: {
       ...CLUSTER_DEFAULTS.pool,
@@ -139,7 +162,11 @@ function clusterConfig(upstream: UpstreamConfig, drainMs: number): ClusterConfig
       when: retry.when,
       budgetShare: retry.budgetRatio,
     },
-    eject: { ...CLUSTER_DEFAULTS.eject, after: eject.after, forMs: eject.forMs },
+    eject,
+    breaker,
+    probes: { rise, fall },
+    slowStartMs,
+    panicShare,
     drainMs,
   };
 }

@@ -14,6 +14,7 @@ import { GatewayError } from "../http/errors.ts";
 import type { Exchange, FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { OriginCall, OriginRequest } from "../upstream/attempt.ts";
+import { hashKey } from "./affinity.ts";
 import { asLookedUp, isRead, mayBeStored } from "./cached-request.ts";
 import { DirectFill } from "./direct-fill.ts";
 import {
@@ -179,6 +180,7 @@ class Delivery implements FillReader {
       fields,
       body,
       bodyLength,
+      key: hashKey(this.#route.upstream.hash, this.request, client),
       idempotent: IDEMPOTENT.has(method),
       expectsContinue,
     };

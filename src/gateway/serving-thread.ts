@@ -13,7 +13,9 @@ import { EventLoopLag } from "../telemetry/event-loop-lag.ts";
 import { CACHE_HITS } from "../telemetry/metric-table.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { ThreadReadings } from "../telemetry/readings.ts";
+import type { ClusterEvents } from "../upstream/balancer.ts";
 import { OriginIo } from "../upstream/origin-io.ts";
+import type { ProbedTarget } from "../upstream/prober.ts";
 import { InputStage } from "../wire/input-stage.ts";
 import { Listener } from "../wire/listener.ts";
 import { App } from "./app.ts";
@@ -80,6 +82,7 @@ export class ServingThread {
       clock: this.#clock,
       metrics,
       io: new OriginIo(this.#core),
+      events: (upstream) => this.#clusterEvents(upstream),
     });
     const trust = new TrustNetwork(config.trust);
     this.#accounts = new ExchangeAccounts({
@@ -94,6 +97,21 @@ export class ServingThread {
 
   get engine(): Engine {
     return this.#core.engine;
+  }
+
+  /** What operators want to find in the log. */
+  #clusterEvents(upstream: string): ClusterEvents {
+    return {
+      policyChanged: (policy, reason) =>
+        this.#logger.info({ upstream, policy, reason }, "balancing changed"),
+      conditionChanged: (target, condition) =>
+        this.#logger.warn({ upstream, target, condition }, "target changed"),
+    };
+  }
+
+  /** The result of an active check, whichever thread made it. */
+  probed({ upstream, target }: ProbedTarget, isGood: boolean): void {
+    this.#generation.clusters.get(upstream)?.probed(target, isGood);
   }
 
   #buildApp(trust: TrustNetwork): App {
@@ -162,6 +180,7 @@ export class ServingThread {
       targets: [...this.#generation.clusters.values()].flatMap((cluster) =>
         cluster.targets().map((target) => ({ upstream: cluster.name, ...target })),
       ),
+      upstreams: [...this.#generation.clusters.values()].map((cluster) => cluster.status()),
       buffers: {
         inUse: this.#core.slabsInUse(),
         highWater: this.#core.slabsHighWater(),

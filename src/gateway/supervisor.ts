@@ -14,12 +14,14 @@ import { createLogger } from "../telemetry/log.ts";
 import { mergeReadings } from "../telemetry/merged-readings.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import type { ReportedReadings, WorkerReading } from "../telemetry/readings.ts";
+import { Prober } from "../upstream/prober.ts";
 import { AdminService } from "./admin-service.ts";
 import type { Bound, Serving } from "./gateway.ts";
 import type { Explanation } from "./explain.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 import { newIdentity, newSeed } from "./gateway-identity.ts";
 import { type LogSinks, openLogSinks } from "./log-sinks.ts";
+import { probePlans } from "./generation.ts";
 import { claimPorts } from "./reuse-port.ts";
 import type { WorkerStart } from "./worker-messages.ts";
 import { programOf, withoutMiddleware } from "./worker-program.ts";
@@ -57,6 +59,12 @@ class Supervisor implements Serving {
   readonly #identity = newIdentity();
   readonly #seed = newSeed();
   readonly #stopped = new AbortController();
+  /** One for all workers; a worker that takes a seat hears with the next check. */
+  readonly #prober = new Prober(systemClock, ({ upstream, target }, isGood) => {
+    for (const { thread } of this.#seats) {
+      thread?.send({ kind: "probed", target: { upstream, target }, isGood });
+    }
+  });
   #served: GatewayConfig;
   #program: WorkerStart["program"] = null;
   #admin: AdminService | null = null;
@@ -89,6 +97,7 @@ class Supervisor implements Serving {
       const urls = await Promise.all(this.#seats.map((_, index) => this.#start(index)));
       this.#admin = this.#createAdmin();
       const adminUrl = await this.#admin.listen();
+      this.#prober.start(probePlans(this.#config));
       this.#state = "ready";
       return { urls: urls[0] ?? [], adminUrl };
     } catch (error) {
@@ -215,6 +224,7 @@ class Supervisor implements Serving {
   async #shutDown(graceMs: number): Promise<void> {
     this.#state = "draining";
     this.#stopped.abort();
+    await this.#prober.close();
     await Promise.all(
       this.#seats.map(async ({ thread }) => {
         if (thread === null) return;

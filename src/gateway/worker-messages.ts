@@ -7,6 +7,7 @@ import type { RequestHead } from "../http/message.ts";
 import type { Explanation } from "./explain.ts";
 import type { Purge } from "../cache/purge.ts";
 import type { ThreadReadings } from "../telemetry/readings.ts";
+import type { ProbedTarget } from "../upstream/prober.ts";
 import type { GatewayIdentity } from "./forwarding.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 
@@ -34,6 +35,7 @@ export type ToWorker =
   | { readonly kind: "purge"; readonly id: number; readonly purge: Purge }
   | { readonly kind: "explain"; readonly id: number; readonly request: RequestHead }
   | { readonly kind: "peer"; readonly index: number; readonly port: MessagePort }
+  | { readonly kind: "probed"; readonly target: ProbedTarget; readonly isGood: boolean }
   | { readonly kind: "logged"; readonly sink: LogSinkName; readonly bytes: number };
 
 export type FromWorker =

@@ -1,12 +1,13 @@
 // Owns how the readings of several threads become those of the gateway: counts and levels add up,
 // lateness is that of the latest, and a target is up while any thread may choose it. Pure.
 
-import type { CacheReading, TargetReading, ThreadReadings } from "./readings.ts";
+import type { CacheReading, TargetReading, ThreadReadings, UpstreamReading } from "./readings.ts";
 
 const NONE: ThreadReadings = {
   cache: [],
   connections: { active: 0, idle: 0 },
   targets: [],
+  upstreams: [],
   buffers: { inUse: 0, highWater: 0, max: 0, exhausted: 0 },
   eventLoopLag: [],
   accessLogDropped: 0,
@@ -31,6 +32,7 @@ function merge(a: ThreadReadings, b: ThreadReadings): ThreadReadings {
       ({ upstream, target }) => `${upstream} ${target}`,
       mergeTarget,
     ),
+    upstreams: mergeBy(a.upstreams, b.upstreams, ({ upstream }) => upstream, mergeUpstream),
     buffers: {
       inUse: a.buffers.inUse + b.buffers.inUse,
       highWater: a.buffers.highWater + b.buffers.highWater,
@@ -61,6 +63,10 @@ function mergeTarget(a: TargetReading, b: TargetReading): TargetReading {
   return {
     ...a,
     ejected: a.ejected && b.ejected,
+    condition: a.ejected ? b.condition : a.condition,
+    ejections: a.ejections + b.ejections,
+    breakerOpened: a.breakerOpened + b.breakerOpened,
+    errorShare: Math.max(a.errorShare, b.errorShare),
     requests: a.requests + b.requests,
     retries: a.retries + b.retries,
     inFlight: a.inFlight + b.inFlight,
@@ -69,6 +75,17 @@ function mergeTarget(a: TargetReading, b: TargetReading): TargetReading {
     connectionsOpen: a.connectionsOpen + b.connectionsOpen,
     reused: a.reused + b.reused,
     latencyMs: Math.max(a.latencyMs, b.latencyMs),
+  };
+}
+
+function mergeUpstream(a: UpstreamReading, b: UpstreamReading): UpstreamReading {
+  return {
+    ...a,
+    policySwitches: a.policySwitches + b.policySwitches,
+    panic: a.panic || b.panic,
+    active: a.active + b.active,
+    retriesRunning: a.retriesRunning + b.retriesRunning,
+    budgetExhausted: a.budgetExhausted + b.budgetExhausted,
   };
 }
 

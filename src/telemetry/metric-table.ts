@@ -1,7 +1,8 @@
 // Owns the one table of metrics: name, type, help, labels, and where the values come from. The
 // scrape, docs/metrics.md and the tests read it. Knows no HTTP and no prom-client.
 
-import type { GatewayReadings, TargetReading, WorkerReading } from "./readings.ts";
+import type { GatewayReadings, WorkerReading } from "./readings.ts";
+import { UPSTREAM_METRICS } from "./upstream-metrics.ts";
 
 /**
  * Counters that code adds to directly: `metrics.add(CACHE_HITS, 1)`. An index into one row of
@@ -167,60 +168,7 @@ export const METRICS: readonly MetricRow[] = [
     labels: ["upstream", "reason"],
     read: (from) => from.upstreamFailures,
   },
-  target("healthy", "gauge", "1 while the target may be chosen, 0 while it is ejected.", (of) =>
-    of.ejected ? 0 : 1,
-  ),
-  target("in_flight", "gauge", "Requests under way at the target now.", (of) => of.inFlight),
-  target(
-    "queued",
-    "gauge",
-    "Requests waiting for a connection to the target now.",
-    (of) => of.queued,
-  ),
-  target("connections", "gauge", "Connections to the target now.", (of) => of.connectionsOpen),
-  target(
-    "connections_opened_total",
-    "counter",
-    "Connections opened to the target.",
-    (of) => of.connectionsOpened,
-  ),
-  target(
-    "connections_reused_total",
-    "counter",
-    "Attempts on a connection to the target that had served before.",
-    (of) => of.reused,
-  ),
-  target("h2_streams", "gauge", "HTTP/2 streams to the target now.", (of) => of.h2Streams),
-  target(
-    "h2_goaways_total",
-    "counter",
-    "GOAWAY frames received from the target.",
-    (of) => of.h2Goaways,
-  ),
-  target(
-    "tls_handshakes_total",
-    "counter",
-    "TLS handshakes with the target that were completed.",
-    (of) => of.tlsHandshakes,
-  ),
-  target(
-    "tls_resumptions_total",
-    "counter",
-    "TLS handshakes with the target that resumed a session.",
-    (of) => of.tlsResumptions,
-  ),
-  target(
-    "tls_reload_failures_total",
-    "counter",
-    "Changed certificate files for the target that could not be used; those before them go on.",
-    (of) => of.tlsReloadFailures,
-  ),
-  target(
-    "retries_total",
-    "counter",
-    "Attempts at the target beyond a request's first.",
-    (of) => of.retries,
-  ),
+  ...UPSTREAM_METRICS,
   {
     name: "gateway_buffers_in_use",
     type: "gauge",
@@ -320,21 +268,6 @@ function cell(name: MetricRow["name"], index: Cell, help: string): MetricRow {
 
 function level(name: MetricRow["name"], index: Cell, help: string): MetricRow {
   return { name, type: "gauge", help, labels: [], read: (from) => [[[], from.cells[index] ?? 0]] };
-}
-
-function target(
-  name: string,
-  type: MetricRow["type"],
-  help: string,
-  read: (target: TargetReading) => number,
-): MetricRow {
-  return {
-    name: `gateway_upstream_${name}`,
-    type,
-    help,
-    labels: ["upstream", "target"],
-    read: (from) => from.targets.map((of) => [[of.upstream, of.target], read(of)]),
-  };
 }
 
 function worker(

@@ -25,6 +25,13 @@ export interface TargetReading {
   readonly backup: boolean;
   /** Not chosen for the time being, because it failed too often. */
   readonly ejected: boolean;
+  /** "up", "slow_start", "half_open", "breaker_open", "ejected", "probe_failed" or "draining". */
+  readonly condition: string;
+  /** Times that it was ejected, and that its breaker opened. */
+  readonly ejections: number;
+  readonly breakerOpened: number;
+  /** Share of errors lately. */
+  readonly errorShare: number;
   /** Requests for which an attempt was started. */
   readonly requests: number;
   /** Attempts beyond a request's first. */
@@ -45,6 +52,18 @@ export interface TargetReading {
   readonly tlsReloadFailures: number;
   /** Moving average that follows peaks at once. */
   readonly latencyMs: number;
+}
+
+/** One upstream as a whole, as its cluster reports it. */
+export interface UpstreamReading {
+  readonly upstream: string;
+  /** The policy that chooses now. */
+  readonly policy: string;
+  readonly policySwitches: number;
+  readonly panic: boolean;
+  readonly active: number;
+  readonly retriesRunning: number;
+  readonly budgetExhausted: number;
 }
 
 /** The request-buffer pool. */
@@ -74,6 +93,7 @@ export interface ThreadReadings {
   readonly cache: readonly CacheReading[];
   readonly connections: ConnectionReading;
   readonly targets: readonly TargetReading[];
+  readonly upstreams: readonly UpstreamReading[];
   readonly buffers: BufferReading;
   readonly eventLoopLag: LabelledValues;
   readonly accessLogDropped: number;

@@ -5,11 +5,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import type { AttemptTimeouts, OriginCall, OriginHandler, OriginRequest } from "./attempt.ts";
+import type { GatewayError } from "../http/errors.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type CallHost, ForwardCall, type RetryReason } from "./dispatch.ts";
-import { type EjectConfig, ejectedMax } from "./health.ts";
-import { type Balance, createPolicy, type Policy } from "./selection.ts";
+import { ADAPTIVE_DEFAULTS } from "./adaptive.ts";
+import { Balancer, type ClusterEvents } from "./balancer.ts";
+import type { BreakerRules } from "./breaker.ts";
 import type { OriginIo } from "./origin-io.ts";
+import { type Grant, RetryBudget } from "./retry-budget.ts";
+import type { Balance } from "./selection.ts";
 import {
   type PoolConfig,
   Target,
@@ -17,6 +21,7 @@ import {
   type TargetProtocol,
   type TargetStatus,
 } from "./target.ts";
+import type { EjectRules, Verdict } from "./target-state.ts";
 import { type TlsConfig, TlsIdentity } from "./tls-identity.ts";
 
 export interface ClusterConfig {
@@ -29,7 +34,14 @@ export interface ClusterConfig {
     readonly totalMs: number;
   };
   readonly retry: RetryConfig;
-  readonly eject: EjectConfig;
+  readonly eject: EjectRules;
+  readonly breaker: BreakerRules;
+  /** Probes in a row that take a target out, and in again. */
+  readonly probes: { readonly rise: number; readonly fall: number };
+  /** How long the weight of a target grows that came back; 0 is at once. */
+  readonly slowStartMs: number;
+  /** Share of healthy weight below which health is no longer believed. */
+  readonly panicShare: number;
   readonly tls: TlsConfig;
   readonly protocol: TargetProtocol;
   /** How long `close` lets running exchanges finish. */
@@ -53,7 +65,7 @@ export interface RetryConfig {
 /** The defaults, and why each is what it is. */
 export const CLUSTER_DEFAULTS: Omit<ClusterConfig, "name" | "targets"> = {
   // Takes differing latency and load into account without any tuning.
-  balance: "p2c-ewma",
+  balance: "adaptive",
   pool: {
     connections: 100,
     queue: 1000,
@@ -75,12 +87,44 @@ export const CLUSTER_DEFAULTS: Omit<ClusterConfig, "name" | "targets"> = {
     totalMs: 0,
   },
   retry: { attempts: 2, when: ["connect", "reset"], budgetShare: 0.2, budgetMin: 3 },
-  eject: { after: 5, forMs: 30_000, forMsMax: 300_000, shareMax: 0.5 },
+  eject: {
+    after: 5,
+    errorShare: 0.5,
+    volumeMin: 100,
+    forMs: 30_000,
+    forMsMax: 300_000,
+    shareMax: 0.5,
+  },
+  breaker: { errorShare: 0, volumeMin: 20, openMs: 10_000, latencyMs: 0 },
+  probes: { rise: 2, fall: 3 },
+  slowStartMs: 10_000,
+  panicShare: 0.25,
   tls: {},
   // Every origin speaks it.
   protocol: "h1",
   drainMs: 10_000,
 };
+
+/** A cluster in numbers, for metrics and the admin API. */
+export interface ClusterStatus {
+  readonly upstream: string;
+  /** What chooses now: the config's policy, or what `adaptive` has settled on. */
+  readonly policy: string;
+  readonly policySwitches: number;
+  /** Too few targets are healthy: unhealthy ones are asked too. */
+  readonly panic: boolean;
+  readonly active: number;
+  readonly retriesRunning: number;
+  /** Retries that the budget refused. */
+  readonly budgetExhausted: number;
+}
+
+interface ClusterOptions {
+  readonly events?: ClusterEvents;
+  readonly random?: () => number;
+}
+
+const NO_EVENTS: ClusterEvents = { policyChanged: () => {}, conditionChanged: () => {} };
 
 export class Cluster implements CallHost {
   readonly name: string;
@@ -90,13 +134,10 @@ export class Cluster implements CallHost {
   readonly #config: ClusterConfig;
   readonly #clock: Clock;
   readonly #deadlines: Deadlines<ForwardCall>;
+  readonly #balancer: Balancer<Target>;
+  readonly #budget: RetryBudget;
+  /** A snapshot: replaced as a whole. */
   readonly #targets: readonly Target[];
-  readonly #policy: Policy<Target>;
-  /** Targets that may be chosen, until health changes. */
-  #eligible: readonly Target[] = [];
-  /** When an ejected target comes back and `#eligible` is out of date. */
-  #eligibleUntilMs = 0;
-  #retries = 0;
   #closing: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
 
@@ -104,7 +145,7 @@ export class Cluster implements CallHost {
     config: ClusterConfig,
     clock: Clock,
     io: OriginIo,
-    random: () => number = Math.random,
+    { events = NO_EVENTS, random = Math.random }: ClusterOptions = {},
   ) {
     this.name = config.name;
     this.#config = config;
@@ -123,7 +164,15 @@ export class Cluster implements CallHost {
     this.#targets = config.targets.map(
       (target) => new Target(target, config.pool, tls, config.timeouts, shared),
     );
-    this.#policy = createPolicy(config.balance, random);
+    const { balance, eject, breaker, probes, slowStartMs, panicShare } = config;
+    const health = { eject, breaker, ...probes, slowStartMs };
+    this.#balancer = new Balancer<Target>(
+      { balance, adaptive: ADAPTIVE_DEFAULTS, health, panicShare },
+      this.#targets,
+      events,
+      random,
+    );
+    this.#budget = new RetryBudget(config.retry);
   }
 
   /** Monotonic time, a tick old at most while a call runs. */
@@ -139,14 +188,37 @@ export class Cluster implements CallHost {
   forward(request: OriginRequest, handler: OriginHandler): OriginCall {
     const call = new ForwardCall(request, handler, this);
     this.#deadlines.add(call);
+    this.#budget.request(this.#deadlines.nowMs);
     if (this.#closing === null) call.begin();
     else process.nextTick(failDraining, call);
     return call;
   }
 
+  /** The cluster as a whole in numbers. */
+  status(): ClusterStatus {
+    return {
+      upstream: this.name,
+      policy: this.#balancer.policy,
+      policySwitches: this.#balancer.policySwitches,
+      panic: this.#balancer.panic,
+      active: this.#deadlines.count,
+      retriesRunning: this.#budget.running,
+      budgetExhausted: this.#budget.exhausted,
+    };
+  }
+
+  /** The result of an active probe of the target that is called "host:port". */
+  probed(name: string, isGood: boolean): void {
+    for (const target of this.#targets) {
+      if (target.name === name) this.#balancer.probed(target, isGood, this.#clock.monotonicMs());
+    }
+  }
+
   targets(): readonly TargetStatus[] {
     const nowMs = this.#clock.monotonicMs();
-    return this.#targets.map((target) => target.status(nowMs));
+    return this.#targets.map((target) =>
+      target.status(nowMs, this.#balancer.conditionOf(target, nowMs)),
+    );
   }
 
   /**
@@ -160,42 +232,29 @@ export class Cluster implements CallHost {
 
   // ── what calls ask ─────────────────────────────────────────────────────────────────────────────
 
-  nextCandidate(tried: readonly Target[]): Target | null {
-    if (this.#deadlines.nowMs >= this.#eligibleUntilMs) this.#updateEligible();
-    let candidates = this.#eligible;
-    if (tried.length > 0) {
-      candidates = candidates.filter((target) => !tried.includes(target));
-      if (candidates.length === 0) {
-        candidates = this.#healthy("backup").filter((target) => !tried.includes(target));
-      }
-    }
-    if (candidates.length > 1) return this.#policy.choose(candidates);
-    return candidates[0] ?? null;
+  nextCandidate(tried: readonly Target[], key: number): Target | null {
+    return this.#balancer.next(tried, key, this.#nowForChoice());
   }
 
-  mayRetry(reason: RetryReason): boolean {
-    const { when, budgetShare, budgetMin } = this.#config.retry;
-    if (!when.includes(reason)) return false;
-    if (this.#retries >= Math.max(budgetMin, budgetShare * this.#deadlines.count)) return false;
-    this.#retries += 1;
-    return true;
+  candidateWithSlot(): Target | null {
+    return this.#balancer.withSlot();
+  }
+
+  refusal(): GatewayError {
+    return this.#balancer.refusal(this.#clock.monotonicMs());
+  }
+
+  takeRetry(reason: RetryReason): Grant {
+    if (!this.#config.retry.when.includes(reason)) return "spent";
+    return this.#budget.take(this.#deadlines.count, this.#clock.monotonicMs());
   }
 
   retryEnded(): void {
-    this.#retries -= 1;
+    this.#budget.giveBack();
   }
 
-  succeeded(target: Target): void {
-    target.health.succeeded();
-  }
-
-  failed(target: Target): void {
-    const nowMs = this.#clock.monotonicMs();
-    if (!target.health.failed(this.#config.eject, nowMs)) return;
-    const out = this.#targets.filter((other) => other.health.isEjected(nowMs)).length;
-    if (out >= ejectedMax(this.#targets.length, this.#config.eject)) return;
-    target.health.eject(this.#config.eject, nowMs);
-    this.#updateEligible();
+  answered(target: Target, verdict: Verdict, elapsedMs: number, trial: number): void {
+    this.#balancer.answered(target, verdict, elapsedMs, this.#clock.monotonicMs(), trial);
   }
 
   ended(call: ForwardCall): void {
@@ -205,28 +264,9 @@ export class Cluster implements CallHost {
 
   // ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  /**
-   * Healthy primaries; without any, healthy backups; without those, all primaries: trying beats
-   * refusing.
-   */
-  #updateEligible(): void {
-    const nowMs = this.#clock.monotonicMs();
-    let untilMs = Number.POSITIVE_INFINITY;
-    for (const target of this.#targets) {
-      if (target.health.isEjected(nowMs)) untilMs = Math.min(untilMs, target.health.ejectedUntilMs);
-    }
-    this.#eligibleUntilMs = untilMs;
-    let eligible = this.#healthy("primary");
-    if (eligible.length === 0) eligible = this.#healthy("backup");
-    if (eligible.length === 0) eligible = this.#targets.filter((target) => !target.backup);
-    this.#eligible = eligible;
-  }
-
-  #healthy(rank: "primary" | "backup"): readonly Target[] {
-    const nowMs = this.#clock.monotonicMs();
-    return this.#targets.filter(
-      (target) => target.backup === (rank === "backup") && !target.health.isEjected(nowMs),
-    );
+  /** A choice between several needs to know how long they have been silent, to a millisecond. */
+  #nowForChoice(): number {
+    return this.#targets.length > 1 ? this.#clock.monotonicMs() : this.#deadlines.nowMs;
   }
 
   async #drain(): Promise<void> {

@@ -14,7 +14,9 @@ import type {
 import type { Timed } from "./deadlines.ts";
 import { H2Attempt } from "./h2-attempt.ts";
 import { PooledAttempt } from "./pooled-attempt.ts";
+import type { Grant } from "./retry-budget.ts";
 import type { Target } from "./target.ts";
+import type { Verdict } from "./target-state.ts";
 import type { Waiter, WaitQueue } from "./wait-queue.ts";
 import { WireAttempt } from "./wire-attempt.ts";
 import { needsWire } from "./wire-request.ts";
@@ -29,12 +31,17 @@ export interface CallHost {
   readonly totalMs: number;
   readonly nowMs: number;
   monotonicMs(): number;
-  nextCandidate(tried: readonly Target[]): Target | null;
+  /** `key`: the hash of what the request is placed by. */
+  nextCandidate(tried: readonly Target[], key: number): Target | null;
+  /** Any that could start the request now. */
+  candidateWithSlot(): Target | null;
+  /** Why there is no candidate. */
+  refusal(): GatewayError;
   /** Takes a token of the retry budget if there is one and the config wants this retried. */
-  mayRetry(reason: RetryReason): boolean;
+  takeRetry(reason: RetryReason): Grant;
   retryEnded(): void;
-  succeeded(target: Target): void;
-  failed(target: Target): void;
+  /** Tells what came of an attempt; `trial` is what the target's breaker gave at its start. */
+  answered(target: Target, verdict: Verdict, elapsedMs: number, trial: number): void;
   ended(call: ForwardCall): void;
 }
 
@@ -52,12 +59,17 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
   #startedMs = 0;
   #attempt: Attempt | null = null;
   #attemptStartedMs = 0;
+  /** A half-open breaker waits for what comes of the attempt; else 0. */
+  #trial = 0;
   #target: Target | null = null;
   #tried: Target[] | null = null;
   #waitingSinceMs = 0;
   #headPassed = false;
   #staleRetried = false;
   #holdsRetry = false;
+  /** Waits for room in the retry budget. */
+  #backoff: NodeJS.Timeout | null = null;
+  #backoffMs = 0;
   #ended = false;
 
   constructor(request: OriginRequest, handler: OriginHandler, host: CallHost) {
@@ -125,9 +137,9 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     const target = this.#target;
     if (target !== null) {
       const nowMs = this.#host.monotonicMs();
-      target.latency.observe(nowMs - this.#attemptStartedMs, nowMs);
-      if (!isGatewayFailure(head.status)) this.#host.succeeded(target);
-      else this.#host.failed(target);
+      const elapsedMs = nowMs - this.#attemptStartedMs;
+      target.latency.observe(elapsedMs, nowMs);
+      this.#tell(target, verdictOf(head.status), elapsedMs);
       if (head.status >= 500 && this.#retryStatus(target, head.status)) return;
     }
     this.#headPassed = true;
@@ -154,7 +166,9 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
       if (!(attempt.reused && error.code === "upstream_reset")) {
         const nowMs = this.#host.monotonicMs();
         target.latency.observe(FAILURE_COST_MS, nowMs);
-        this.#host.failed(target);
+        // Once the head was there, the attempt has been judged.
+        const elapsedMs = Math.max(FAILURE_COST_MS, nowMs - this.#attemptStartedMs);
+        if (!this.#headPassed) this.#tell(target, "fault", elapsedMs);
       }
     }
     if (this.#headPassed || !this.#retry(attempt, target, error)) this.fail(error);
@@ -166,8 +180,11 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
   #place(): GatewayError | null {
     let saturated = false;
     for (;;) {
-      const target = this.#host.nextCandidate(this.#tried ?? NONE_TRIED);
-      if (target === null) return saturated ? queueFull() : noTarget();
+      let target = this.#host.nextCandidate(this.#tried ?? NONE_TRIED, this.#request.key);
+      if (target === null) return saturated ? queueFull() : this.#host.refusal();
+      // Rather a free connection elsewhere than a place in the queue of the best.
+      if (!target.hasSlot && this.#tried === null)
+        target = this.#host.candidateWithSlot() ?? target;
       if (target.hasSlot) {
         target.occupy();
         this.#start(target, "pooled");
@@ -187,11 +204,14 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
   }
 
   #start(target: Target, connection: "pooled" | "fresh"): void {
+    if (this.#trial !== 0) this.#target?.state.breaker.trialAbandoned(this.#trial);
     this.#target = target;
     this.attempts += 1;
     if (this.attempts === 1) target.requests += 1;
     else target.retries += 1;
     this.#attemptStartedMs = this.#host.monotonicMs();
+    this.#trial = target.state.breaker.begin();
+    target.outlook.asked(target.inFlight - 1, this.#attemptStartedMs);
     const attempt = createAttempt(this.#request, this, target, connection);
     this.#attempt = attempt;
     attempt.start();
@@ -211,7 +231,25 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
       return true;
     }
     const reason = RETRY_REASONS.get(error.code);
-    return reason !== undefined && this.#tryAnother(target, reason);
+    if (reason === undefined) return false;
+    const grant = this.#tryAnother(target, reason);
+    if (grant === "busy") this.#retryLater(target, reason, error);
+    return grant !== "spent";
+  }
+
+  /**
+   * A target that dies takes many requests with it at once: those that the budget has no room for
+   * at this moment wait a little, each by its own chance, rather than fail.
+   */
+  #retryLater(target: Target, reason: RetryReason, error: GatewayError): void {
+    const waitMs = BACKOFF_MS * (0.5 + Math.random());
+    this.#backoffMs += waitMs;
+    this.#backoff = setTimeout(() => {
+      this.#backoff = null;
+      const grant = this.#backoffMs > BACKOFF_MS_MAX ? "spent" : this.#tryAnother(target, reason);
+      if (grant === "busy") this.#retryLater(target, reason, error);
+      else if (grant === "spent") this.fail(error);
+    }, waitMs);
   }
 
   /**
@@ -222,22 +260,25 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     const { idempotent, body } = this.#request;
     if (!idempotent || body !== null) return false;
     const attempt = this.#attempt;
-    if (!this.#tryAnother(target, status)) return false;
+    if (this.#tryAnother(target, status) !== "taken") return false;
     attempt?.abort();
     return true;
   }
 
   /**
-   * Starts or queues an attempt on a target that was not tried yet; false if the rules or the
+   * Starts or queues an attempt on a target that was not tried yet; "spent" if the rules or the
    * targets do not allow.
    */
-  #tryAnother(target: Target, reason: RetryReason): boolean {
-    if (this.attempts - (this.#staleRetried ? 1 : 0) >= this.#host.attemptsMax) return false;
-    if (!this.#holdsRetry && !this.#host.mayRetry(reason)) return false;
-    this.#holdsRetry = true;
+  #tryAnother(target: Target, reason: RetryReason): Grant {
+    if (this.attempts - (this.#staleRetried ? 1 : 0) >= this.#host.attemptsMax) return "spent";
+    // Each attempt counts, not each request.
+    if (this.#holdsRetry) this.#host.retryEnded();
+    const grant = this.#host.takeRetry(reason);
+    this.#holdsRetry = grant === "taken";
+    if (!this.#holdsRetry) return grant;
     this.#tried ??= [];
     this.#tried.push(target);
-    return this.#place() === null;
+    return this.#place() === null ? "taken" : "spent";
   }
 
   #totalExpired(): GatewayError {
@@ -250,8 +291,16 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     return { beforeSend: this.attempts < 2 && this.#attempt?.sent !== true };
   }
 
+  #tell(target: Target, verdict: Verdict, elapsedMs: number): void {
+    const trial = this.#trial;
+    this.#trial = 0;
+    this.#host.answered(target, verdict, elapsedMs, trial);
+  }
+
   #finish(): void {
     this.#ended = true;
+    if (this.#trial !== 0) this.#target?.state.breaker.trialAbandoned(this.#trial);
+    if (this.#backoff !== null) clearTimeout(this.#backoff);
     this.waitQueue?.remove(this);
     this.#attempt?.abort();
     if (this.#holdsRetry) this.#host.retryEnded();
@@ -279,15 +328,20 @@ const RETRY_REASONS: ReadonlyMap<ReasonCode, RetryReason> = new Map([
   ["upstream_reset", "reset"],
 ]);
 
+/** How long a retry waits for room on average, each time and in all. */
+const BACKOFF_MS = 10;
+const BACKOFF_MS_MAX = 1000;
+
 /**
  * What a failure counts as in a target's latency: a target that refuses at once must not look like
  * the fastest.
  */
 const FAILURE_COST_MS = 1000;
 
-/** Statuses by which an origin, or a gateway in front of it, says that it cannot serve. */
-function isGatewayFailure(status: number): boolean {
-  return status === 502 || status === 503 || status === 504;
+/** 502, 503 and 504 are how an origin, or a gateway in front of it, says that it cannot serve. */
+function verdictOf(status: number): Verdict {
+  if (status < 500) return "good";
+  return status === 502 || status === 503 || status === 504 ? "fault" : "error";
 }
 
 function failLater(call: ForwardCall, error: GatewayError): void {
@@ -300,10 +354,6 @@ function queueFull(): GatewayError {
 
 function queueExpired(): GatewayError {
   return new GatewayError("queue_full", "no free connection in time", { beforeSend: true });
-}
-
-function noTarget(): GatewayError {
-  return new GatewayError("no_healthy_target", "no target can be chosen", { beforeSend: true });
 }
 
 function ignore(): void {}

@@ -1,54 +1,78 @@
-// Owns passive health: a target that failed several times in a row is taken out for a while, longer
-// each time. Pure: time is an argument. Knows no connections; who counts as a failure is decided in
-// dispatch.ts.
+// Owns the health of a cluster's targets together: each answer goes to its target's state, and how
+// many may be ejected at a time is kept here. Pure: time and randomness are arguments.
 
-export interface EjectConfig {
-  /** Consecutive failures that eject a target; 0 never ejects. */
-  readonly after: number;
-  /** First ejection; the nth in a row lasts n times as long. */
-  readonly forMs: number;
-  readonly forMsMax: number;
-  /**
-   * Share of a cluster's targets that may be out at a time, rounded down: a lone target is never
-   * ejected.
-   */
-  readonly shareMax: number;
+import type { EjectRules, StateRules, TargetState, Verdict } from "./target-state.ts";
+
+export interface WithState {
+  readonly state: TargetState;
 }
 
-export class Health {
-  consecutiveFailures = 0;
-  /** Ejections without a good answer between them. */
-  ejections = 0;
-  ejectedUntilMs = 0;
+export class Health<T extends WithState> {
+  readonly rules: StateRules;
+  readonly #random: () => number;
+  #targets: readonly T[];
 
-  isEjected(nowMs: number): boolean {
-    return this.ejectedUntilMs > nowMs;
+  constructor(rules: StateRules, targets: readonly T[], random: () => number) {
+    this.rules = rules;
+    this.#targets = targets;
+    this.#random = random;
   }
 
-  /**
-   * A good answer. Stays out until its time is over if it is ejected: the answer belongs to an
-   * older request.
-   */
-  succeeded(): void {
-    this.consecutiveFailures = 0;
-    this.ejections = 0;
+  replace(targets: readonly T[]): void {
+    this.#targets = targets;
   }
 
-  /** Counts a failure; true if the target is to be ejected, should the cluster's cap allow it. */
-  failed(config: EjectConfig, nowMs: number): boolean {
-    this.consecutiveFailures += 1;
-    return config.after > 0 && this.consecutiveFailures >= config.after && !this.isEjected(nowMs);
+  /** Counts an answer, or none; true if who may be chosen has changed. */
+  answered(target: T, verdict: Verdict, elapsedMs: number, nowMs: number, trial: number): boolean {
+    const { state } = target;
+    if (verdict === "good" && trial === 0 && this.rules.breaker.latencyMs === 0) {
+      state.good(elapsedMs, nowMs, 0, this.rules, 0);
+      return false;
+    }
+    const random = this.#random();
+    if (verdict === "good") return state.good(elapsedMs, nowMs, trial, this.rules, random);
+    const changed = state.bad(verdict, nowMs, trial, this.rules, random);
+    return this.#maybeEject(target, nowMs) || changed;
   }
 
-  eject(config: EjectConfig, nowMs: number): void {
-    this.ejections += 1;
-    // Starts again at zero, so that a target that comes back is given `after` chances, not one.
-    this.consecutiveFailures = 0;
-    this.ejectedUntilMs = nowMs + Math.min(config.forMs * this.ejections, config.forMsMax);
+  #maybeEject(target: T, nowMs: number): boolean {
+    const { eject } = this.rules;
+    const { state } = target;
+    if (state.isEjected(nowMs) || state.draining) return false;
+    if (!state.isOutlier(eject, this.#errorShareBesides(target, nowMs))) return false;
+    if (this.ejectedCount(nowMs) >= ejectedMax(this.#present(), eject)) return false;
+    state.eject(eject, nowMs);
+    return true;
+  }
+
+  ejectedCount(nowMs: number): number {
+    let count = 0;
+    for (const { state } of this.#targets) {
+      if (state.isEjected(nowMs) && !state.draining) count += 1;
+    }
+    return count;
+  }
+
+  #present(): number {
+    let count = 0;
+    for (const { state } of this.#targets) if (!state.draining) count += 1;
+    return count;
+  }
+
+  #errorShareBesides(target: T, nowMs: number): number {
+    let total = 0;
+    let failed = 0;
+    for (const other of this.#targets) {
+      if (other === target) continue;
+      other.state.counts.advance(nowMs);
+      total += other.state.counts.total;
+      failed += other.state.counts.failed;
+    }
+    return total === 0 ? 1 : failed / total;
   }
 }
 
-/** How many of `count` targets may be out at a time. */
-export function ejectedMax(count: number, config: EjectConfig): number {
-  return Math.min(Math.floor(count * config.shareMax), count - 1);
+/** How many of `count` targets may be ejected at a time. */
+export function ejectedMax(count: number, { shareMax }: EjectRules): number {
+  return Math.max(0, Math.min(Math.floor(count * shareMax), count - 1));
 }

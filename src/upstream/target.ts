@@ -11,11 +11,13 @@ import { Connector } from "./connector.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import type { H2Host } from "./h2-attempt.ts";
 import { H2Pool } from "./h2-pool.ts";
-import { Health } from "./health.ts";
 import { RESPONSE_HEAD_BYTES_MAX } from "./failures.ts";
 import type { OriginIo } from "./origin-io.ts";
 import type { PooledHost } from "./pooled-attempt.ts";
-import { type Candidate, PeakLatency } from "./selection.ts";
+import { Outlook } from "./outlook.ts";
+import type { Choice } from "./balancer.ts";
+import { hashText, PeakLatency } from "./selection.ts";
+import { TargetState } from "./target-state.ts";
 import type { TlsIdentity } from "./tls-identity.ts";
 import { WaitQueue } from "./wait-queue.ts";
 import type { WireHost } from "./wire-attempt.ts";
@@ -24,10 +26,12 @@ import { WirePool } from "./wire-pool.ts";
 export interface TargetConfig {
   /** "http://host:port", "https://host:port" or "unix:/path"; a path is not allowed. */
   readonly url: string;
-  /** Share of requests relative to the others; at least 1. */
+  /** Share of requests relative to the others; 0 gets none. */
   readonly weight: number;
-  /** Asked only when no target that is not a backup can be. */
-  readonly backup: boolean;
+  /** 0 is asked first, the next when too few of those before are healthy. */
+  readonly priority: number;
+  /** In the zone of this gateway, or no zone is known. */
+  readonly isLocal: boolean;
 }
 
 export interface PoolConfig {
@@ -55,7 +59,15 @@ export interface TargetStatus {
   readonly target: string;
   readonly weight: number;
   readonly backup: boolean;
+  /** Not chosen for the time being. */
   readonly ejected: boolean;
+  /** "up", "slow_start", "half_open", "breaker_open", "ejected", "probe_failed" or "draining". */
+  readonly condition: string;
+  /** Times that it was ejected, and that its breaker opened. */
+  readonly ejections: number;
+  readonly breakerOpened: number;
+  /** Share of errors lately. */
+  readonly errorShare: number;
   /** Requests for which an attempt was started. */
   readonly requests: number;
   /** Attempts beyond a request's first. */
@@ -87,13 +99,17 @@ export interface TargetShared {
   readonly now: () => number;
 }
 
-export class Target implements Candidate, PooledHost, WireHost, H2Host {
+export class Target implements Choice, PooledHost, WireHost, H2Host {
   /** "host:port", the port always there, or "unix:/path". */
   readonly name: string;
   readonly url: URL;
-  readonly weight: number;
-  readonly backup: boolean;
-  readonly health = new Health();
+  weight: number;
+  baseWeight: number;
+  readonly priority: number;
+  readonly isLocal: boolean;
+  readonly nameHash: number;
+  readonly state = new TargetState();
+  readonly outlook = new Outlook();
   readonly latency = new PeakLatency();
   readonly connector: Connector;
   /** undici's connections: for TLS. */
@@ -128,10 +144,13 @@ export class Target implements Candidate, PooledHost, WireHost, H2Host {
   ) {
     const { deadlines, io, now, protocol } = shared;
     this.url = new URL(config.url);
-    this.name = nameOf(this.url);
+    this.name = targetName(this.url);
     this.#tls = tls;
     this.weight = config.weight;
-    this.backup = config.backup;
+    this.baseWeight = config.weight;
+    this.priority = config.priority;
+    this.isLocal = config.isLocal;
+    this.nameHash = hashText(this.name);
     this.timeouts = timeouts;
     this.waiting = new WaitQueue(pool.queue);
     this.#deadlines = deadlines;
@@ -210,12 +229,17 @@ export class Target implements Candidate, PooledHost, WireHost, H2Host {
     this.#failures[code] = (this.#failures[code] ?? 0) + 1;
   }
 
-  status(nowMs: number): TargetStatus {
+  /** `condition`: as the cluster's rules see its state. */
+  status(nowMs: number, condition: string): TargetStatus {
     return {
       target: this.name,
-      weight: this.weight,
-      backup: this.backup,
-      ejected: this.health.isEjected(nowMs),
+      weight: this.baseWeight,
+      backup: this.priority > 0,
+      ejected: !SERVING.has(condition),
+      condition,
+      ejections: this.state.ejected,
+      breakerOpened: this.state.breaker.opened,
+      errorShare: this.outlook.errorShare(nowMs),
       requests: this.requests,
       retries: this.retries,
       failures: { ...this.#failures },
@@ -241,13 +265,16 @@ export class Target implements Candidate, PooledHost, WireHost, H2Host {
   }
 }
 
+/** "host:port", the port always there, or "unix:/path". */
+export function targetName({ protocol, hostname, port, pathname }: URL): string {
+  if (protocol === "unix:") return `unix:${pathname}`;
+  return `${hostname}:${port || (protocol === "https:" ? "443" : "80")}`;
+}
+
+const SERVING: ReadonlySet<string> = new Set(["up", "slow_start", "half_open"]);
+
 /**
  * How much earlier than the origin's Keep-Alive hint we close: a request that leaves then still
  * arrives in time.
  */
 const KEEP_ALIVE_MARGIN_MS = 1000;
-
-function nameOf(url: URL): string {
-  if (url.protocol === "unix:") return `unix:${url.pathname}`;
-  return `${url.hostname}:${url.port || (url.protocol === "https:" ? "443" : "80")}`;
-}

@@ -159,8 +159,8 @@ describe("targets", () => {
       const [line] = check(`upstreams:\n  a: {targets: ["${url}"]}\n`);
       expect(line).toBe(
         "e.yaml:2:17: upstreams.a.targets[0]: expected a URL of scheme, host and port, " +
-          `such as http://10.0.0.11:3000, or unix:/run/app.sock, or a map of url, weight, backup` +
-          question,
+          `such as http://10.0.0.11:3000, or unix:/run/app.sock, ` +
+          `or a map of url, weight, backup, priority, zone${question}`,
       );
     });
   }
@@ -290,7 +290,7 @@ describe("variables", () => {
   it("keep the places of what follows in a list", () => {
     const text = "upstreams:\n  a:\n    targets:\n      - $ONE?\n      - http://h:1\n      - x y\n";
     expect(check(text)).toEqual([
-      "e.yaml:6:9: upstreams.a.targets[2]: expected a URL of scheme, host and port, such as http://10.0.0.11:3000, or unix:/run/app.sock, or a map of url, weight, backup",
+      "e.yaml:6:9: upstreams.a.targets[2]: expected a URL of scheme, host and port, such as http://10.0.0.11:3000, or unix:/run/app.sock, or a map of url, weight, backup, priority, zone",
     ]);
   });
 

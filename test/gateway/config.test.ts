@@ -61,8 +61,9 @@ describe("a config of one upstream", () => {
     expect(config.warnings).toEqual([]);
     expect(config.upstreams.get("app")).toEqual({
       name: "app",
-      targets: [{ origin: "http://127.0.0.1:3000", weight: 1, backup: false }],
-      balance: "p2c-ewma",
+      targets: [{ origin: "http://127.0.0.1:3000", weight: 1, priority: 0, isLocal: true }],
+      balance: "adaptive",
+      hash: null,
       host: { kind: "preserve" },
       pool: {
         connectionsMax: 100,
@@ -83,7 +84,20 @@ describe("a config of one upstream", () => {
       },
       timeout: { connectMs: 2000, headersMs: 60_000, idleMs: 60_000, totalMs: 0 },
       retry: { attemptsMax: 2, when: ["connect", "reset"], budgetRatio: 0.2 },
-      eject: { after: 5, forMs: 30_000 },
+      probe: null,
+      rise: 2,
+      fall: 3,
+      eject: {
+        after: 5,
+        errorShare: 0.5,
+        volumeMin: 100,
+        forMs: 30_000,
+        forMsMax: 300_000,
+        shareMax: 0.5,
+      },
+      breaker: { errorShare: 0.5, volumeMin: 20, openMs: 10_000, latencyMs: 0 },
+      slowStartMs: 10_000,
+      panicShare: 0.25,
     });
   });
 
@@ -127,7 +141,10 @@ upstreams:
     tls: {serverName: api.internal, verify: on, minVersion: TLSv1.3}
     timeout: {connect: 500ms, headers: 10s, idle: 30s, total: 1m}
     retry: {attempts: 1, when: [reset, 503], budget: 5%}
-    health: {eject: {after: 3, for: 10s}}
+    health: {path: /h, timeout: 1s, status: [204], rise: 4, eject: {after: 3, for: 10s}}
+    breaker: {errors: 30%, latency: 2s}
+    slowStart: off
+    panic: 0%
 cache: {memory: 1MB, objectMax: 8MB, coalesce: false}
 routes:
   - {match: /*, to: api, cache: off, timing: true}
@@ -151,10 +168,11 @@ shutdown: {grace: 5s}
   expect(config.upstreams.get("api")).toEqual({
     name: "api",
     targets: [
-      { origin: "http://10.0.0.11:3000", weight: 1, backup: false },
-      { origin: "https://b.example.com", weight: 2, backup: true },
+      { origin: "http://10.0.0.11:3000", weight: 1, priority: 0, isLocal: true },
+      { origin: "https://b.example.com", weight: 2, priority: 1, isLocal: true },
     ],
     balance: "least-conn",
+    hash: null,
     host: { kind: "fixed", authority: "api.example.com" },
     pool: {
       connectionsMax: 5,
@@ -175,7 +193,20 @@ shutdown: {grace: 5s}
     },
     timeout: { connectMs: 500, headersMs: 10_000, idleMs: 30_000, totalMs: 60_000 },
     retry: { attemptsMax: 1, when: ["reset", 503], budgetRatio: 0.05 },
-    eject: { after: 3, forMs: 10_000 },
+    probe: { path: "/h", everyMs: 5000, timeoutMs: 1000, statuses: [204] },
+    rise: 4,
+    fall: 3,
+    eject: {
+      after: 3,
+      errorShare: 0.5,
+      volumeMin: 100,
+      forMs: 10_000,
+      forMsMax: 300_000,
+      shareMax: 0.5,
+    },
+    breaker: { errorShare: 0.3, volumeMin: 20, openMs: 10_000, latencyMs: 2000 },
+    slowStartMs: 0,
+    panicShare: 0,
   });
   // An object cannot be larger than the cache that holds it.
   expect(config.cache).toEqual({
@@ -232,7 +263,6 @@ describe("variables", () => {
 describe("what this version does not have", () => {
   const route = (key: string): string =>
     `upstreams: {a: http://h:1}\nroutes: [{match: /*, to: a, ${key}}]\n`;
-  const upstream = (key: string): string => `upstreams: {a: {targets: [http://h:1], ${key}}}\n`;
   const top = (key: string): string => `upstreams: {a: http://h:1}\n${key}\n`;
   const rows: [key: string, text: string, severity: "error" | "warning"][] = [
     ["listen[0]", top('listen: ["https://:8443"]'), "error"],
@@ -246,11 +276,6 @@ describe("what this version does not have", () => {
     ["cache.redis", top("cache: {redis: redis://127.0.0.1}"), "warning"],
     ["cache.prefetch", top("cache: {prefetch: {budget: 20%}}"), "warning"],
     ["tracing", top("tracing: {otlp: http://127.0.0.1:4318, sample: 1%}"), "warning"],
-    ["upstreams.a.balance", upstream("balance: adaptive"), "warning"],
-    ["upstreams.a.balance", upstream("balance: hash"), "warning"],
-    ["upstreams.a.health.path", upstream("health: {path: /healthz}"), "warning"],
-    ["upstreams.a.health.every", upstream("health: {every: 5s}"), "warning"],
-    ["upstreams.a.breaker", upstream("breaker: {errors: 50%, over: 20, open: 10s}"), "warning"],
   ];
   for (const [key, text, severity] of rows) {
     it(`is ${severity === "error" ? "an error" : "a warning"}: ${text.split("\n").at(-2)}`, () => {
@@ -349,11 +374,16 @@ const EVERYTHING: Complete<EdgelaneConfig> = {
   workers: "auto",
   trust: ["10.0.0.0/8"],
   health: "/health",
+  zone: "z1",
   upstreams: {
     short: "http://h:1",
     long: {
-      targets: ["http://h:2", { url: "http://h:3", weight: 2, backup: true }],
-      balance: "adaptive",
+      targets: [
+        "http://h:2",
+        { url: "http://h:3", weight: 2, backup: true, priority: 1, zone: "z1" },
+      ],
+      balance: "hash",
+      hash: { by: "header:x-user" },
       protocol: "h1",
       host: "preserve",
       pool: {
@@ -374,8 +404,18 @@ const EVERYTHING: Complete<EdgelaneConfig> = {
       },
       timeout: { connect: "1s", headers: "1s", idle: "1s", total: "off" },
       retry: { attempts: 2, when: ["connect", "reset", 503], budget: "20%" },
-      health: { path: "/h", every: "5s", eject: { after: 5, for: "30s" } },
-      breaker: { errors: "50%", over: 20, open: "10s" },
+      health: {
+        path: "/h",
+        every: "5s",
+        timeout: "2s",
+        status: [200, 204],
+        rise: 2,
+        fall: 3,
+        eject: { after: 5, errors: "50%", over: 100, for: "30s", forMax: "5m", max: "50%" },
+      },
+      breaker: { errors: "50%", over: 20, open: "10s", latency: "off" },
+      slowStart: "10s",
+      panic: "25%",
     },
   },
   cache: {
@@ -439,7 +479,7 @@ type Complete<T> = { [K in keyof T]-?: T[K] };
 
 describe("the tables", () => {
   it("know every key of the types, and the types every key of the tables", () => {
-    const used = new Set<string>(["admin", "cache.prefetch"]);
+    const used = new Set<string>(["admin", "cache.prefetch", "upstreams.<name>.breaker"]);
     collect(EVERYTHING, "", used);
     expect([...used].sort()).toEqual(CONFIG_KEYS.map((row) => row.key).sort());
   });

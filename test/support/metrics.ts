@@ -9,6 +9,7 @@ const NOTHING: ReportedReadings = {
   cache: [],
   connections: { active: 0, idle: 0 },
   targets: [],
+  upstreams: [],
   buffers: { inUse: 0, highWater: 0, max: 0, exhausted: 0 },
   eventLoopLag: [],
   accessLogDropped: 0,

@@ -106,7 +106,8 @@ export function clusterOf(
     targets: (typeof urls === "string" ? [urls] : urls).map((url) => ({
       url,
       weight: 1,
-      backup: false,
+      priority: 0,
+      isLocal: true,
     })),
   };
   for (const [part, value] of Object.entries(overrides)) {
@@ -130,6 +131,7 @@ export function requestOf(
     fields: ["Host", "example.com"],
     body: null,
     bodyLength: 0,
+    key: 0,
     idempotent: IDEMPOTENT.has(method),
     expectsContinue: false,
     ...parts,

@@ -4,8 +4,13 @@
 
 import { afterEach, describe, expect, test } from "vitest";
 import type { Cluster } from "../../src/upstream/cluster.ts";
-import { ejectedMax, Health } from "../../src/upstream/health.ts";
-import { type Candidate, createPolicy, PeakLatency } from "../../src/upstream/selection.ts";
+import { Outlook } from "../../src/upstream/outlook.ts";
+import {
+  type Candidate,
+  createPolicy,
+  hashText,
+  PeakLatency,
+} from "../../src/upstream/selection.ts";
 import { FakeClock } from "../support/clock.ts";
 import { answering, type OriginScript, startOrigin, type TestOrigin } from "../support/origin.ts";
 import { clusterOf, exchange, requestOf, settled } from "./recorder.ts";
@@ -16,7 +21,14 @@ interface Named extends Candidate {
 }
 
 function candidates(weights: Record<string, number>): Named[] {
-  return Object.entries(weights).map(([name, weight]) => ({ name, weight, load: 0, latencyMs: 0 }));
+  return Object.entries(weights).map(([name, weight]) => ({
+    name,
+    weight,
+    load: 0,
+    latencyMs: 0,
+    outlook: new Outlook(),
+    nameHash: hashText(name),
+  }));
 }
 
 /** A linear congruential generator (Numerical Recipes): the same draw each run. */
@@ -32,7 +44,7 @@ describe("algorithms", () => {
   test("smooth weighted round robin spreads 5:1:1 over seven turns", () => {
     const policy = createPolicy<Named>("round-robin", drawn(1));
     const all = candidates({ a: 5, b: 1, c: 1 });
-    const turns = Array.from({ length: 14 }, () => policy.choose(all).name).join("");
+    const turns = Array.from({ length: 14 }, () => policy.choose(all, 0, 0).name).join("");
     // The sequence that nginx documents for these weights.
     expect(turns).toBe("aabacaaaabacaa");
   });
@@ -40,19 +52,19 @@ describe("algorithms", () => {
   test("round robin forgets who is gone and shares evenly after", () => {
     const policy = createPolicy<Named>("round-robin", drawn(1));
     const all = candidates({ a: 1, b: 1, c: 1 });
-    policy.choose(all);
+    policy.choose(all, 0, 0);
     const two = all.slice(1);
-    const turns = Array.from({ length: 6 }, () => policy.choose(two).name);
+    const turns = Array.from({ length: 6 }, () => policy.choose(two, 0, 0).name);
     expect(turns.filter((name) => name === "b")).toHaveLength(3);
   });
 
   test("least connections follows load for weight and takes turns among equals", () => {
     const policy = createPolicy<Named>("least-conn", drawn(1));
     const all = candidates({ a: 1, b: 2, c: 1 });
-    for (let count = 0; count < 40; count += 1) policy.choose(all).load += 1;
+    for (let count = 0; count < 40; count += 1) policy.choose(all, 0, 0).load += 1;
     expect(all.map((candidate) => candidate.load)).toEqual([10, 20, 10]);
     const equal = candidates({ a: 1, b: 1, c: 1 });
-    const turns = new Set(Array.from({ length: 3 }, () => policy.choose(equal).name));
+    const turns = new Set(Array.from({ length: 3 }, () => policy.choose(equal, 0, 0).name));
     expect(turns.size).toBe(3);
   });
 
@@ -65,7 +77,7 @@ describe("algorithms", () => {
     Object.assign(heavy, { latencyMs: 1 });
     const counts: Record<string, number> = { slow: 0, fast: 0, heavy: 0 };
     for (let count = 0; count < 3000; count += 1) {
-      const name = policy.choose(all).name;
+      const name = policy.choose(all, 0, 0).name;
       counts[name] = (counts[name] ?? 0) + 1;
     }
     expect(counts["slow"]).toBe(0);
@@ -74,7 +86,27 @@ describe("algorithms", () => {
     expect(counts["fast"]).toBeGreaterThan(800);
     heavy.load = 1000;
     fast.load = 1000;
-    expect(policy.choose([slow, fast]).name).toBe("slow");
+    expect(policy.choose([slow, fast], 0, 0).name).toBe("slow");
+  });
+
+  test("hash: one of ten leaves and at most 12 % of the keys move; load stays bounded", () => {
+    const policy = createPolicy<Named>("hash", drawn(1));
+    const all = candidates(
+      Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`10.0.0.${i}:80`, 1])),
+    );
+    const keys = Array.from({ length: 20_000 }, (_, index) => hashText(`client ${index}`));
+    // Load is even here, so that only the keys decide.
+    for (const candidate of all) candidate.load = 10;
+    const before = keys.map((key) => policy.choose(all, key, 0));
+    for (const gone of all) {
+      const left = all.filter((candidate) => candidate !== gone);
+      const after = keys.map((key) => policy.choose(left, key, 0));
+      const moved = after.filter((candidate, index) => candidate !== before[index]).length;
+      expect(moved / keys.length).toBeLessThanOrEqual(0.12);
+    }
+    for (const candidate of all) candidate.load = 0;
+    for (let count = 0; count < 100; count += 1) policy.choose(all, 7, 0).load += 1;
+    expect(Math.max(...all.map((candidate) => candidate.load))).toBeLessThanOrEqual(13);
   });
 
   test("peak latency jumps up, comes down with time and with samples", () => {
@@ -85,45 +117,6 @@ describe("algorithms", () => {
     latency.observe(10, 200);
     expect(latency.at(200)).toBeGreaterThan(400);
     expect(latency.at(10_200)).toBeLessThan(200);
-  });
-});
-
-describe("health", () => {
-  const config = { after: 3, forMs: 1000, forMsMax: 2500, shareMax: 0.5 };
-
-  test("ejects after failures in a row, longer each time, up to a bound", () => {
-    const health = new Health();
-    const lengths: number[] = [];
-    let nowMs = 0;
-    for (let round = 0; round < 4; round += 1) {
-      expect([health.failed(config, nowMs), health.failed(config, nowMs)]).toEqual([false, false]);
-      expect(health.failed(config, nowMs)).toBe(true);
-      health.eject(config, nowMs);
-      lengths.push(health.ejectedUntilMs - nowMs);
-      expect([
-        health.isEjected(health.ejectedUntilMs - 1),
-        health.isEjected(health.ejectedUntilMs),
-      ]).toEqual([true, false]);
-      nowMs = health.ejectedUntilMs;
-    }
-    expect(lengths).toEqual([1000, 2000, 2500, 2500]);
-  });
-
-  test("a good answer starts the count again", () => {
-    const health = new Health();
-    health.failed(config, 0);
-    health.failed(config, 0);
-    health.succeeded();
-    expect([health.failed(config, 0), health.failed(config, 0), health.failed(config, 0)]).toEqual([
-      false,
-      false,
-      true,
-    ]);
-  });
-
-  test("at most the share of targets is out, never the last one", () => {
-    const max = (count: number, shareMax: number) => ejectedMax(count, { ...config, shareMax });
-    expect([max(1, 1), max(2, 0.5), max(3, 0.5), max(10, 0.5), max(4, 1)]).toEqual([0, 1, 1, 5, 3]);
   });
 });
 
@@ -155,7 +148,12 @@ describe("clusters", () => {
     return got;
   }
 
-  const target = (url: string, backup = false, weight = 1) => ({ url, backup, weight });
+  const target = (url: string, backup = false, weight = 1) => ({
+    url,
+    priority: backup ? 1 : 0,
+    isLocal: true,
+    weight,
+  });
 
   test("requests go round by weight", async () => {
     const [a = "", b = ""] = await started(named("a"), named("b"));

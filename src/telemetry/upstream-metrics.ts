@@ -1,0 +1,151 @@
+// Owns the rows of the metric table for upstreams and their targets: state, breaker, ejections,
+// connections, retries, balancing. Knows no HTTP and no prom-client.
+
+import type { MetricRow } from "./metric-table.ts";
+import type { TargetReading, UpstreamReading } from "./readings.ts";
+
+export const UPSTREAM_METRICS: readonly MetricRow[] = [
+  target("healthy", "gauge", "1 while the target may be chosen, else 0.", (of) =>
+    of.ejected ? 0 : 1,
+  ),
+  target("in_flight", "gauge", "Requests under way at the target now.", (of) => of.inFlight),
+  target(
+    "queued",
+    "gauge",
+    "Requests waiting for a connection to the target now.",
+    (of) => of.queued,
+  ),
+  target("connections", "gauge", "Connections to the target now.", (of) => of.connectionsOpen),
+  target(
+    "connections_opened_total",
+    "counter",
+    "Connections opened to the target.",
+    (of) => of.connectionsOpened,
+  ),
+  target(
+    "connections_reused_total",
+    "counter",
+    "Attempts on a connection to the target that had served before.",
+    (of) => of.reused,
+  ),
+  target("h2_streams", "gauge", "HTTP/2 streams to the target now.", (of) => of.h2Streams),
+  target(
+    "h2_goaways_total",
+    "counter",
+    "GOAWAY frames received from the target.",
+    (of) => of.h2Goaways,
+  ),
+  target(
+    "tls_handshakes_total",
+    "counter",
+    "TLS handshakes with the target that were completed.",
+    (of) => of.tlsHandshakes,
+  ),
+  target(
+    "tls_resumptions_total",
+    "counter",
+    "TLS handshakes with the target that resumed a session.",
+    (of) => of.tlsResumptions,
+  ),
+  target(
+    "tls_reload_failures_total",
+    "counter",
+    "Changed certificate files for the target that could not be used; those before them go on.",
+    (of) => of.tlsReloadFailures,
+  ),
+  target(
+    "retries_total",
+    "counter",
+    "Attempts at the target beyond a request's first.",
+    (of) => of.retries,
+  ),
+  target(
+    "ejections_total",
+    "counter",
+    "Times that the target was taken out for failing.",
+    (of) => of.ejections,
+  ),
+  target(
+    "breaker_opened_total",
+    "counter",
+    "Times that the target's breaker opened.",
+    (of) => of.breakerOpened,
+  ),
+  {
+    name: "gateway_upstream_target_state",
+    type: "gauge",
+    help: "1 for the state that the target is in.",
+    labels: ["upstream", "target", "state"],
+    read: (from) => from.targets.map((of) => [[of.upstream, of.target, of.condition], 1]),
+  },
+  {
+    name: "gateway_breaker_state",
+    type: "gauge",
+    help: "Breaker of the target: 0 closed, 1 half-open, 2 open.",
+    labels: ["upstream", "target"],
+    read: (from) =>
+      from.targets.map((of) => [[of.upstream, of.target], BREAKER_STATES.get(of.condition) ?? 0]),
+  },
+  upstream("active", "gauge", "Requests under way or waiting now.", (of) => of.active),
+  upstream("panic", "gauge", "1 while unhealthy targets are asked too.", (of) => Number(of.panic)),
+  upstream(
+    "retries_running",
+    "gauge",
+    "Requests that hold a place of the retry budget now.",
+    (of) => of.retriesRunning,
+  ),
+  upstream(
+    "retry_budget_exhausted_total",
+    "counter",
+    "Retries that the budget refused.",
+    (of) => of.budgetExhausted,
+  ),
+  upstream(
+    "policy_switches_total",
+    "counter",
+    "Times that adaptive balancing changed its policy.",
+    (of) => of.policySwitches,
+  ),
+  {
+    name: "gateway_upstream_policy",
+    type: "gauge",
+    help: "1 for the policy that chooses now.",
+    labels: ["upstream", "policy"],
+    read: (from) => from.upstreams.map((of) => [[of.upstream, of.policy], 1]),
+  },
+];
+
+const BREAKER_STATES: ReadonlyMap<string, number> = new Map([
+  ["half_open", 1],
+  ["breaker_open", 2],
+]);
+
+function upstream(
+  name: string,
+  type: MetricRow["type"],
+  help: string,
+  read: (upstream: UpstreamReading) => number,
+): MetricRow {
+  return {
+    name: `gateway_upstream_${name}`,
+    type,
+    help,
+    labels: ["upstream"],
+    read: (from) => from.upstreams.map((of) => [[of.upstream], read(of)]),
+  };
+}
+
+function target(
+  name: string,
+  type: MetricRow["type"],
+  help: string,
+  read: (target: TargetReading) => number,
+): MetricRow {
+  return {
+    name: `gateway_upstream_${name}`,
+    type,
+    help,
+    labels: ["upstream", "target"],
+    read: (from) => from.targets.map((of) => [[of.upstream, of.target], read(of)]),
+  };
+}

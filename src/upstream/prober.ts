@@ -1,0 +1,118 @@
+// Owns active health checks: one prober for a process asks each target at intervals, on connections
+// of its own that count as no traffic, and reports each result. What a result means is decided in
+// target-state.ts; a thread that serves can be told of results over any channel.
+
+import { request as askHttp } from "node:http";
+import type { Clock } from "../clock.ts";
+import { Connector } from "./connector.ts";
+import { type TlsConfig, TlsIdentity } from "./tls-identity.ts";
+
+export interface ProbedTarget {
+  readonly upstream: string;
+  /** "host:port", as the cluster calls the target. */
+  readonly target: string;
+}
+
+export interface ProbePlan extends ProbedTarget {
+  readonly url: URL;
+  readonly tls: TlsConfig;
+  /** Path and query. */
+  readonly path: string;
+  /** Host to send; null for the target's own. */
+  readonly host: string | null;
+  /** Up to a tenth more or less by chance. */
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+  /** Statuses that are good; none given means 200 to 299. */
+  readonly statuses: readonly number[];
+}
+
+/** `detail`: the status, or the error's code. */
+export type OnProbe = (plan: ProbePlan, isGood: boolean, detail: string) => void;
+
+const JITTER_SHARE = 0.1;
+
+export class Prober {
+  readonly #clock: Clock;
+  readonly #onProbe: OnProbe;
+  readonly #random: () => number;
+  readonly #timers = new Map<ProbePlan, NodeJS.Timeout>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
+
+  constructor(clock: Clock, onProbe: OnProbe, random: () => number = Math.random) {
+    this.#clock = clock;
+    this.#onProbe = onProbe;
+    this.#random = random;
+  }
+
+  /** Asks at once and then at intervals, until `close`. */
+  start(plans: readonly ProbePlan[]): void {
+    for (const plan of plans) {
+      const identity = new TlsIdentity(plan.tls);
+      const counts = { connectionsOpened: 0, connectionsOpen: 0, tlsHandshakes: 0 };
+      const own = { ...counts, tlsResumptions: 0 };
+      const { monotonicMs } = this.#clock;
+      this.#probe(plan, new Connector(plan.url, identity, "http/1.1", own, monotonicMs));
+    }
+  }
+
+  /** Breaks off what is under way; nothing is reported any more. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    await Promise.all(this.#running);
+  }
+
+  #probe(plan: ProbePlan, connector: Connector): void {
+    const run = askTarget(plan, connector, this.#closing.signal).then(([isGood, detail]) => {
+      this.#running.delete(run);
+      if (this.#closing.signal.aborted) return;
+      this.#onProbe(plan, isGood, detail);
+      const waitMs = plan.everyMs * (1 + JITTER_SHARE * (2 * this.#random() - 1));
+      this.#timers.set(plan, setTimeout(() => this.#probe(plan, connector), waitMs).unref());
+    });
+    this.#running.add(run);
+  }
+}
+
+/** Resolves when the connection is gone; never rejects. */
+function askTarget(
+  plan: ProbePlan,
+  connector: Connector,
+  closing: AbortSignal,
+): Promise<readonly [boolean, string]> {
+  return new Promise((resolve) => {
+    const overall = AbortSignal.any([closing, AbortSignal.timeout(plan.timeoutMs)]);
+    let result: readonly [boolean, string] = [false, "no answer"];
+    const request = askHttp({
+      createConnection: () => connector.open(() => {}),
+      path: plan.path,
+      signal: overall,
+      headers: {
+        "user-agent": "edgelane-health",
+        connection: "close",
+        host: plan.host ?? (plan.url.host || "localhost"),
+      },
+    });
+    request.on("response", (response) => {
+      const status = response.statusCode ?? 0;
+      result = [accepts(plan.statuses, status), String(status)];
+      // The head says it all; content of any length is not waited for.
+      response.on("error", () => {});
+      response.destroy();
+    });
+    request.on("error", (error: NodeJS.ErrnoException) => {
+      if (result[0] || result[1] !== "no answer") return;
+      result = [false, overall.aborted ? "timeout" : (error.code ?? error.name)];
+    });
+    request.on("close", () => resolve(result));
+    request.end();
+  });
+}
+
+function accepts(statuses: readonly number[], status: number): boolean {
+  if (statuses.length === 0) return status >= 200 && status < 300;
+  return statuses.includes(status);
+}
