@@ -17,6 +17,8 @@ export interface Answer {
   readonly content: Uint8Array | null;
   /** What Content-Length says; for HEAD the length of what GET would get. */
   readonly length: number;
+  /** It came from the second tier; for the log. */
+  readonly isRecalled?: true;
 }
 
 /**

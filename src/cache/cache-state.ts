@@ -8,6 +8,7 @@ import type { CacheKey } from "./key.ts";
 import { MEMORY_STORE_DEFAULTS, MemoryStore, type MemoryStoreOptions } from "./memory-store.ts";
 import { FRESHNESS_DEFAULTS, type FreshnessOptions } from "./policy/freshness.ts";
 import { TagPurges } from "./purge.ts";
+import type { SecondTier } from "./second-tier.ts";
 import type { HitFormat } from "./stored-response.ts";
 
 export interface CacheOptions {
@@ -76,6 +77,8 @@ export class CacheState {
   readonly clock: Clock;
   readonly store: MemoryStore;
   readonly budget: FillBudget;
+  /** null: memory is the only tier. */
+  secondTier: SecondTier | null = null;
   readonly stats: CacheStats = {
     hits: 0,
     stale: 0,

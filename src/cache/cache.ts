@@ -20,6 +20,8 @@ import { invalidatedUris } from "./policy/invalidation.ts";
 import type { RuleName } from "./policy/rules.ts";
 import { hasValidator, validatingFields } from "./policy/validation.ts";
 import { type Purge, type PurgeCount, type PurgeScope, purgeStored } from "./purge.ts";
+import { recall, type RecallSteps } from "./recall.ts";
+import type { SecondTier } from "./second-tier.ts";
 import { SoloFill } from "./solo-fill.ts";
 import type { StoredResponse } from "./stored-response.ts";
 
@@ -40,6 +42,8 @@ export type Found = Answered | Forward;
 
 export interface Joined {
   readonly ticket: FillTicket;
+  /** Not null for the one that leads. */
+  readonly plan: CachePlan | null;
   /**
    * Not null for the one that leads: it starts the origin call with this as handler, then calls
    * `attach`.
@@ -102,9 +106,27 @@ export class Cache {
     const open = mayWait ? this.#fills.find(key, request) : undefined;
     if (open !== undefined) {
       this.#state.stats.collapsed++;
-      return { ticket: open.join(reader), fill: null };
+      return { ticket: open.join(reader), fill: null, plan: null };
     }
     return this.#lead(forward, reader, mayWait);
+  }
+
+  /** Attaches the tier that is asked before the origin server, and told what is stored. */
+  attach(tier: SecondTier): void {
+    this.#state.secondTier = tier;
+  }
+
+  /**
+   * For the one that leads: asks the second tier first. False where there is none, or nothing that
+   * it could know: then the origin server is asked at once.
+   */
+  recall(
+    forward: Forward,
+    { fill, plan }: { readonly fill: LedFill; readonly plan: CachePlan },
+    steps: RecallSteps,
+  ): boolean {
+    const names = forward.key === null ? NO_NAMES : this.#varyNames(forward.key);
+    return recall(this.#state, { forward, fill, plan }, names, steps);
   }
 
   /**
@@ -278,7 +300,9 @@ export class Cache {
   #invalidate({ request, caching: { keys } }: Forward, response: ResponseHead, plan: CachePlan) {
     for (const uri of invalidatedUris(request, response)) {
       const key = keyOfUri(this.#memory, keys === null ? uri : keys.pathOf(uri));
-      if (key !== undefined) this.#remove(key, plan);
+      if (key === undefined) continue;
+      const count = this.#remove(key, plan);
+      this.#state.secondTier?.invalidate(key, count);
     }
   }
 
@@ -306,9 +330,9 @@ export class Cache {
         ? null
         : { key, fill: shared, plan, next: null, previous: null, isListed: false };
     if (open !== null) this.#fills.add(open);
-    if (shared !== null) return { ticket: shared.join(reader), fill: shared };
+    if (shared !== null) return { ticket: shared.join(reader), fill: shared, plan };
     const solo = new SoloFill(plan, limits, this.#state.budget, reader);
-    return { ticket: solo, fill: solo };
+    return { ticket: solo, fill: solo, plan };
   }
 
   /**
@@ -331,20 +355,6 @@ const NO_NAMES: readonly string[] = [];
 
 /** Neither a way around the cache nor a validation for a request that has its answer. */
 const COUNTED_AS_MISS: ReadonlySet<RuleName> = new Set(["uri_miss", "vary_miss", "stale"]);
-
-/** A reader for whom nobody waits: it keeps a background validation going to its end. */
-export function backgroundReader(request: RequestHead): FillReader {
-  return {
-    request,
-    onInterim: () => undefined,
-    onHead: () => undefined,
-    onAnswer: () => undefined,
-    onData: () => true,
-    onEnd: () => undefined,
-    onError: () => undefined,
-    onRelease: () => undefined,
-  };
-}
 
 const CONDITIONS = new Set([
   "if-match",

@@ -197,6 +197,24 @@ export class Fill {
     this.#settle();
   }
 
+  /** Somebody waits for a head. */
+  get isWanted(): boolean {
+    return this.#state === "waiting";
+  }
+
+  /** A stored response answers, no source was asked; null releases the reader. */
+  onRecalled(answerFor: (reader: FillReader) => Answer | null): void {
+    if (this.#state !== "waiting") return;
+    this.#state = "ended";
+    this.#trailers = [];
+    this.#plan.close();
+    for (const { reader } of this.#takeAll()) {
+      const answer = answerFor(reader);
+      if (answer === null) reader.onRelease();
+      else reader.onAnswer(answer);
+    }
+  }
+
   /** A reader can take more. */
   continue(cursor: Cursor): void {
     this.#pump(cursor);
@@ -375,7 +393,7 @@ class Cursor implements FillTicket {
   }
 }
 
-/** Content-Length of a head; -1 without a valid one. */
+/** -1 without a valid one. */
 export function contentLengthOf(head: ResponseHead): number {
   const value = getField(head.fields, "content-length");
   return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : -1;

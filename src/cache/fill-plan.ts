@@ -20,6 +20,7 @@ import { mayStore, type StoreDecision, storedFields } from "./policy/storing.ts"
 import { headAgrees, isAboutStored, updatedFields } from "./policy/validation.ts";
 import { hasTagFields, TAGS_MAX, tagsOf, withoutTagFields } from "./policy/tags.ts";
 import { type SelectingField, selectingFields, selects } from "./policy/vary.ts";
+import type { JournalPosition } from "./second-tier.ts";
 import { StoredResponse } from "./stored-response.ts";
 
 /** What a plan tells the cache that made it. */
@@ -32,9 +33,11 @@ export interface PlanEvents {
 
 export class CachePlan implements FillPlan {
   readonly #state: CacheState;
-  readonly #forward: Forward;
+  #forward: Forward;
   readonly #events: PlanEvents;
   readonly #requestMs: number;
+  /** What the second tier is told with what comes: which purges it cannot know. */
+  readonly #position: JournalPosition;
   readonly #authorization: string | undefined;
   /** Which requests may wait; before the head, a guess from what is stored under the key. */
   #selecting: readonly SelectingField[];
@@ -51,6 +54,7 @@ export class CachePlan implements FillPlan {
     this.#forward = forward;
     this.#events = events;
     this.#requestMs = state.clock.nowMs();
+    this.#position = state.secondTier?.position ?? 0;
     this.#authorization = getField(forward.request.fields, "authorization");
     this.#selecting = this.#selectedBy(names);
     this.#tags = forward.caching.tags;
@@ -97,6 +101,16 @@ export class CachePlan implements FillPlan {
     this.#isInvalid = true;
   }
 
+  /** The second tier had something to validate, before the origin server was asked. */
+  revise(forward: Forward): void {
+    this.#forward = forward;
+  }
+
+  /** Something with these tags that comes from before now was purged while it was on its way. */
+  isOutdated(tags: readonly string[]): boolean {
+    return this.#isInvalid || this.#state.tagPurges.hasSince(this.#tagPurges, tags);
+  }
+
   standIn(error: GatewayError): ((reader: FillReader) => Answer) | undefined {
     const isOrigins = FAILURES[error.code].source === "upstream";
     const disconnectedSeconds = isOrigins ? this.#state.options.disconnectedStaleSeconds : 0;
@@ -112,7 +126,7 @@ export class CachePlan implements FillPlan {
     } else if (!isShareable(decision, this.#state.clock.nowMs())) {
       return false;
     }
-    if (this.#isOutdated()) return false;
+    if (this.isOutdated(this.#tags)) return false;
     return selects(this.#selecting, request.fields);
   }
 
@@ -135,7 +149,7 @@ export class CachePlan implements FillPlan {
     const { key } = this.#forward;
     const head = this.#head;
     if (decision === null || !decision.store || head === null || key === null) return;
-    if (this.#isOutdated() || !this.#isWhole(head, pieces)) return;
+    if (this.isOutdated(this.#tags) || !this.#isWhole(head, pieces)) return;
     const stored = new StoredResponse(
       {
         head: { status: head.status, reason: head.reason, fields: decision.fields },
@@ -152,6 +166,7 @@ export class CachePlan implements FillPlan {
     const { fields } = this.#forward.request;
     const kept = this.#state.store.put(key, stored, (one) => selects(one.selecting, fields));
     if (kept) this.#state.stats.stored++;
+    this.#state.secondTier?.write(key, stored, this.#position);
   }
 
   abandon(reason: "too_large" | "over_budget"): void {
@@ -263,7 +278,10 @@ export class CachePlan implements FillPlan {
     );
     // A 304 may also say that nothing is to be kept any longer (RFC 9111 section 5.2.2.5).
     if (key === null || directives.noStore || directives.private) this.#drop(stored);
-    else if (!this.#isOutdated()) this.#state.store.put(key, current, (one) => one === stored);
+    else if (!this.isOutdated(this.#tags)) {
+      this.#state.store.put(key, current, (one) => one === stored);
+      this.#state.secondTier?.write(key, current, this.#position);
+    }
     return current;
   }
 
@@ -299,10 +317,6 @@ export class CachePlan implements FillPlan {
       });
       return answerFrom(stored, reader.request, status, nowMs);
     };
-  }
-
-  #isOutdated(): boolean {
-    return this.#isInvalid || this.#state.tagPurges.hasSince(this.#tagPurges, this.#tags);
   }
 
   #drop(stored: StoredResponse): void {

@@ -3,6 +3,7 @@
 // reader's pace what turns out to be for storing.
 
 import type { GatewayError } from "../http/errors.ts";
+import type { Answer } from "./answer.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
 import {
   contentLengthOf,
@@ -86,6 +87,21 @@ export class SoloFill implements FillTicket {
     this.#plan.close();
     if (answerFor !== undefined) this.#reader.onAnswer(answerFor(this.#reader));
     else if (!this.#draining) this.#reader.onError(error);
+  }
+
+  /** Somebody waits for a head. */
+  get isWanted(): boolean {
+    return !this.#ended && !this.#headPassed && !this.#draining;
+  }
+
+  /** A stored response answers before anything was asked of a source; null releases the reader. */
+  onRecalled(answerFor: (reader: FillReader) => Answer | null): void {
+    if (!this.isWanted) return;
+    this.#ended = true;
+    this.#plan.close();
+    const answer = answerFor(this.#reader);
+    if (answer === null) this.#reader.onRelease();
+    else this.#reader.onAnswer(answer);
   }
 
   // ── FillTicket ─────────────────────────────────────────────────────────────────────────────────

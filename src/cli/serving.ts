@@ -53,6 +53,7 @@ export async function serveUntilSignal(
     adminUrl: bound.adminUrl,
     workers: count,
     engine: gateway.engine,
+    redis: gateway.redis,
     links: extras.links(bound.urls[0] ?? ""),
     hints: extras.hints,
   };

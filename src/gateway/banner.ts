@@ -17,6 +17,8 @@ export interface StartUp {
   readonly workers: number;
   /** Which implementation of the core parses: "wasm-simd" or "reference". */
   readonly engine: string;
+  /** Whether Redis answered at the start; null without. */
+  readonly redis: "up" | "down" | null;
   /** Worth trying, with a word on each. */
   readonly links: readonly { readonly url: string; readonly about: string }[];
   readonly hints: readonly string[];
@@ -33,10 +35,16 @@ export function inactiveFeatures(config: GatewayConfig): readonly string[] {
   if (config.cache.memoryBytesMax > 0 && !config.cache.coalesce) {
     off.push("coalescing (cache.coalesce: false)");
   }
+  if (config.cache.redis === null) off.push("second cache tier (cache.redis is not set)");
   if (config.log.access.kind === "off") off.push("access log (log.access: off)");
   off.push(`${MISSING_FEATURES.join(", ")} (not in this version)`);
   return off;
 }
+
+const REDIS_TEXT = {
+  up: "up: the second tier of the cache",
+  down: "not reachable; tried again, meanwhile responses are kept in memory alone",
+};
 
 /** The banner of a terminal. */
 export function bannerText(start: StartUp, paint: Paint): string {
@@ -58,6 +66,7 @@ export function bannerText(start: StartUp, paint: Paint): string {
   const memory = config.cache.memoryBytesMax;
   if (memory > 0) rows.push(["cache", `${formatBytes(memory)} in memory`]);
   rows.push(["workers", String(start.workers)]);
+  if (start.redis !== null) rows.push(["redis", REDIS_TEXT[start.redis]]);
   rows.push(["core", start.engine]);
   for (const feature of inactiveFeatures(config)) rows.push(["off", paint("dim", feature)]);
   for (const warning of config.warnings) rows.push(["warning", paint("yellow", warning)]);
@@ -86,6 +95,7 @@ export function bannerJson(start: StartUp, nowMs: number): string {
     targets: Object.fromEntries(targets),
     workers: start.workers,
     engine: start.engine,
+    ...(start.redis === null ? {} : { redis: start.redis }),
     off: inactiveFeatures(config),
     warnings: config.warnings,
     ...(start.hints.length === 0 ? {} : { hints: start.hints }),

@@ -20,6 +20,17 @@ export function checkAcross(value: unknown, problems: ProblemList): void {
   checkUpstreams(value["upstreams"], upstreams, problems);
   checkRoutes(value, upstreams, problems);
   checkListeners(value, problems);
+  checkRedis(value["cache"], problems);
+}
+
+function checkRedis(cache: unknown, problems: ProblemList): void {
+  if (!isMap(cache) || cache["redis"] === undefined) return;
+  const { memory, redis } = cache;
+  if (memory === "off") problems.warn(["cache", "redis"], "not used: cache.memory is off");
+  if (!isMap(redis) || redis["ca"] === undefined || typeof redis["url"] !== "string") return;
+  if (!redis["url"].startsWith("rediss")) {
+    problems.error(["cache", "redis", "ca"], "without rediss:// nothing is checked against it");
+  }
 }
 
 function checkUpstreams(

@@ -5,6 +5,7 @@
 import { isCidr } from "./trust-network.ts";
 import { parseAddress, parseAuthority, parseTarget } from "./listen-address.ts";
 import { parseHashBy } from "./affinity.ts";
+import { readRedisUrl } from "./redis-address.ts";
 import { parseMatch } from "./route-match.ts";
 import { nearestWord } from "./suggestion.ts";
 import { parseByteRate, parseDuration, parseRate, parseShare, parseSize } from "./config-units.ts";
@@ -155,6 +156,14 @@ export const TARGET_URL = textForm(
     return `http://${text}`;
   },
 );
+
+export const REDIS_URL: Form = {
+  ...textForm("the URL of a Redis", (text) => "address" in readRedisUrl(text)),
+  explain: (value) => {
+    const reading = readRedisUrl(String(value));
+    return "problem" in reading ? reading.problem : null;
+  },
+};
 
 export const ANY_URL = textForm("a URL", (text) => URL.canParse(text));
 

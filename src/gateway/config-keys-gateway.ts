@@ -2,6 +2,7 @@
 // shutdown. A default is stated once, here, with its reason.
 
 import type { ConfigKey } from "./config-keys.ts";
+import { REDIS_KEYS } from "./config-keys-redis.ts";
 import * as form from "./config-forms.ts";
 
 const LISTENERS: readonly ConfigKey[] = [
@@ -144,14 +145,7 @@ const CACHE: readonly ConfigKey[] = [
     about: "Identical concurrent misses share one request to the origin.",
     reason: "A popular page that expires must not become a thousand requests.",
   },
-  {
-    key: "cache.redis",
-    form: form.ANY_URL,
-    default: null,
-    secret: true,
-    about: "Second cache tier, shared by instances.",
-    reason: "One instance needs none.",
-  },
+  ...REDIS_KEYS,
   {
     key: "cache.prefetch",
     form: form.oneOf("off"),

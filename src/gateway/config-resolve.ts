@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import { parseHashBy } from "./affinity.ts";
 import type {
   EdgelaneConfig,
+  EdgelaneRedis,
   EdgelaneRoute,
   EdgelaneTarget,
   EdgelaneUpstream,
@@ -15,6 +16,7 @@ import { defaultOf } from "./config-keys.ts";
 import type * as resolved from "./gateway-config.ts";
 import { parseAddress, parseTarget } from "./listen-address.ts";
 import { resolveRouteCache } from "./config-resolve-cache.ts";
+import { readRedisUrl } from "./redis-address.ts";
 import { compareSpecificity, parseMatch } from "./route-match.ts";
 
 export interface ResolveContext {
@@ -47,7 +49,7 @@ export function resolveValid(
     trust: present(config.trust ?? []),
     health: offOr(text("health", config.health)),
     upstreams: new Map(upstreams),
-    cache: resolveCache(config.cache ?? {}, context.memoryBytes),
+    cache: resolveCache(config.cache ?? {}, context),
     routes: resolveRoutes(config),
     limits: resolveLimits(config.limits ?? {}),
     log: resolveLog(config.log ?? {}, context.directory),
@@ -193,7 +195,7 @@ function resolveHost(host: string): resolved.HostPolicy {
 
 function resolveCache(
   cache: NonNullable<EdgelaneConfig["cache"]>,
-  memoryBytes: number,
+  { directory, memoryBytes }: ResolveContext,
 ): resolved.CacheConfig {
   const standard = Math.min(
     size("cache.memory", undefined),
@@ -210,6 +212,22 @@ function resolveCache(
     heuristicRatio: ratioOrOff(text("cache.heuristic", cache.heuristic)),
     heuristicSecondsMax: seconds(text("cache.heuristicMax", cache.heuristicMax)),
     targetedFields: present(cache.targets ?? [text("cache.targets[]", undefined)]).map(lower),
+    redis: cache.redis === undefined ? null : resolveRedis(cache.redis, directory),
+  };
+}
+
+function resolveRedis(written: string | EdgelaneRedis, directory: string): resolved.RedisConfig {
+  const redis: EdgelaneRedis = typeof written === "string" ? { url: written } : written;
+  const reading = readRedisUrl(redis.url);
+  if ("problem" in reading) throw new TypeError("not the URL of a Redis");
+  const { address } = reading;
+  return {
+    ...address,
+    password: redis.password ?? address.password,
+    authorityFile: redis.ca === undefined ? null : resolve(directory, redis.ca),
+    prefix: text("cache.redis.prefix", redis.prefix),
+    timeoutMs: duration("cache.redis.timeout", redis.timeout),
+    queueBytesMax: size("cache.redis.queue", redis.queue),
   };
 }
 

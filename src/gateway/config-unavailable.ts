@@ -49,11 +49,6 @@ export const UNAVAILABLE: readonly UnavailableKey[] = [
     consequence: "request validation; everything would be let through",
   },
   {
-    key: "cache.redis",
-    effect: "warning",
-    consequence: "the Redis tier; responses are stored in memory alone",
-  },
-  {
     key: "cache.prefetch",
     applies: (value) => value !== "off",
     effect: "warning",
@@ -77,7 +72,6 @@ export const MISSING_FEATURES: readonly string[] = [
   "TLS",
   "HTTP/2",
   "HTTP/3",
-  "Redis",
   "prefetching",
   "rate limits",
   "authentication",

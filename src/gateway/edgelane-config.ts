@@ -34,7 +34,7 @@ export interface EdgelaneConfig {
     heuristic?: Share | "off";
     heuristicMax?: Duration;
     targets?: readonly string[];
-    redis?: string;
+    redis?: string | EdgelaneRedis;
     prefetch?: "off" | { budget?: Share };
   };
   /** Left out: everything goes to the one upstream. */
@@ -43,6 +43,15 @@ export interface EdgelaneConfig {
   log?: { level?: LogLevel; access?: string; format?: "json" };
   tracing?: { otlp?: string; sample?: Share };
   shutdown?: { grace?: Duration };
+}
+
+export interface EdgelaneRedis {
+  url: string;
+  password?: string;
+  ca?: string;
+  prefix?: string;
+  timeout?: Duration;
+  queue?: Size;
 }
 
 export interface EdgelaneUpstream {

@@ -7,6 +7,7 @@ import type { KeyRules } from "../cache/key-plan.ts";
 import type { BreakerRules } from "../upstream/breaker.ts";
 import type { EjectRules } from "../upstream/target-state.ts";
 import type { HashBy } from "./affinity.ts";
+import type { RedisAddress } from "./redis-address.ts";
 import type { RouteMatch } from "./route-match.ts";
 
 /** Where a listener binds. `host` null means every address of the machine. */
@@ -123,6 +124,17 @@ export interface CacheConfig {
   readonly heuristicSecondsMax: number;
   /** Lower-case names of targeted fields, first the one that counts first (RFC 9213). */
   readonly targetedFields: readonly string[];
+  /** null: memory is the only tier. */
+  readonly redis: RedisConfig | null;
+}
+
+/** L2. */
+export interface RedisConfig extends RedisAddress {
+  /** PEM file of the authorities for TLS; null for the system's. */
+  readonly authorityFile: string | null;
+  readonly prefix: string;
+  readonly timeoutMs: number;
+  readonly queueBytesMax: number;
 }
 
 /** What makes a request go around the cache: to the origin server, and its response not stored. */

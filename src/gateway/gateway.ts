@@ -15,6 +15,7 @@ import { newIdentity, newSeed } from "./gateway-identity.ts";
 import { type LogSinks, openLogSinks } from "./log-sinks.ts";
 import { Prober } from "../upstream/prober.ts";
 import { probePlans } from "./generation.ts";
+import { redisState } from "./redis-tier.ts";
 import { ServingThread } from "./serving-thread.ts";
 
 /** What `listen` has bound. */
@@ -27,6 +28,8 @@ export interface Bound {
 export interface Serving {
   /** Which implementation of the core parses. */
   readonly engine: Engine;
+  /** Whether Redis answers; null where the config has none. */
+  readonly redis: "up" | "down" | null;
   /** Binds all listeners, or none: then it rejects with the system's error, and is closed. */
   listen(): Promise<Bound>;
   /**
@@ -81,13 +84,17 @@ class GatewayProcess implements Gateway {
       metrics,
       state: () => this.#state,
       readings: () => this.#readings(),
-      purge: (purge) => this.#thread.cache.purge(purge),
+      purge: (purge) => this.#thread.purge(purge),
       explain: (request) => this.explain(request),
     });
   }
 
   get engine(): Engine {
     return this.#thread.engine;
+  }
+
+  get redis(): "up" | "down" | null {
+    return redisState(this.#thread.readings().secondTier);
   }
 
   async listen(): Promise<Bound> {

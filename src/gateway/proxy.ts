@@ -3,7 +3,8 @@
 // which do not know each other.
 
 import type { Answer } from "../cache/answer.ts";
-import { ATTEMPTS_MAX, backgroundReader, type Cache, type LedFill } from "../cache/cache.ts";
+import { backgroundReader } from "../cache/background-reader.ts";
+import { ATTEMPTS_MAX, type Cache, type LedFill } from "../cache/cache.ts";
 import type { FillReader, FillTicket } from "../cache/collapse.ts";
 import type { Forward } from "../cache/forward.ts";
 import { isSafe } from "../cache/policy/invalidation.ts";
@@ -144,12 +145,20 @@ class Delivery implements FillReader {
 
   /** Waits for the origin request of another, or makes one. */
   #join(forward: Forward, reader: FillReader): FillTicket {
-    const joined = this.#options.cache.join(forward, reader, this.#attempt);
-    if (joined.fill !== null) {
-      const { fields, request } = forward;
-      this.#lead({ method: request.method, fields }, joined.fill);
-    } else if (reader === this) this.#exchange.outcome.cache = "collapsed";
-    return joined.ticket;
+    const { cache } = this.#options;
+    const { fill, plan, ticket } = cache.join(forward, reader, this.#attempt);
+    if (fill === null || plan === null) {
+      if (reader === this) this.#exchange.outcome.cache = "collapsed";
+      return ticket;
+    }
+    const origin = ({ fields, request }: Forward): void => {
+      this.#lead({ method: request.method, fields }, fill);
+    };
+    const refresh = (stale: Forward): void => {
+      this.#join(stale, backgroundReader(stale.request));
+    };
+    if (!cache.recall(forward, { fill, plan }, { origin, refresh })) origin(forward);
+    return ticket;
   }
 
   /** `request`: what is asked, its fields those that go on. */
@@ -189,6 +198,7 @@ class Delivery implements FillReader {
   // ── FillReader ─────────────────────────────────────────────────────────────────────────────────
 
   onAnswer(answer: Answer): void {
+    if (answer.isRecalled === true) this.#exchange.outcome.cache = "l2";
     this.#exchange.respond(this.#withOurs(answer.head), answer.length);
     if (answer.content !== null) this.#exchange.write(answer.content);
     this.#exchange.end();

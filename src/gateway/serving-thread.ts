@@ -5,6 +5,7 @@
 import type { Logger } from "pino";
 import { Cache } from "../cache/cache.ts";
 import { CACHE_DEFAULTS, type CacheOptions } from "../cache/cache-state.ts";
+import type { Purge, PurgeCount } from "../cache/purge.ts";
 import { systemClock } from "../clock.ts";
 import { type Core, type Engine, loadCore } from "../core/core.ts";
 import type { RequestHead } from "../http/message.ts";
@@ -31,6 +32,7 @@ import { answerHealth } from "./health.ts";
 import { HitPath } from "./hit-path.ts";
 import { urlOf } from "./listen-url.ts";
 import { Proxy } from "./proxy.ts";
+import { createRedisTier, type RedisTier } from "./redis-tier.ts";
 import { RequestIds } from "./request-ids.ts";
 import { serveFetch } from "./serve-fetch.ts";
 import { TrustNetwork } from "./trust-network.ts";
@@ -61,6 +63,8 @@ export class ServingThread {
   readonly #metrics: Metrics;
   readonly #logger: Logger;
   readonly #lag = new EventLoopLag();
+  /** null: memory is the only tier. */
+  readonly #tier: RedisTier | null;
   readonly #generation: Generation;
   readonly #app: App;
   readonly #handler: GatewayHandler;
@@ -78,6 +82,7 @@ export class ServingThread {
     this.#stage = new InputStage(this.#core);
     this.cache = new Cache(this.#core, this.#clock, cacheOptions(config, this.#ids.prefix));
     countInCells(this.cache.stats, metrics);
+    this.#tier = createRedisTier(config, { cache: this.cache, clock: this.#clock, logger });
     this.#generation = buildGeneration(config, {
       clock: this.#clock,
       metrics,
@@ -176,6 +181,7 @@ export class ServingThread {
           evictions: store.evictions,
         },
       ],
+      secondTier: this.#tier?.reading() ?? null,
       connections: { active, idle: Math.max(0, open - active) },
       targets: [...this.#generation.clusters.values()].flatMap((cluster) =>
         cluster.targets().map((target) => ({ upstream: cluster.name, ...target })),
@@ -194,6 +200,7 @@ export class ServingThread {
 
   /** Binds all public listeners. Rejects with the system's error; `close` gives back the rest. */
   async listen(): Promise<string[]> {
+    await this.#tier?.open();
     const urls: string[] = [];
     for (const address of this.#config.listen) {
       const listener = new Listener(address, {
@@ -233,6 +240,12 @@ export class ServingThread {
     });
   }
 
+  /** Here at once, and in other gateways as soon as Redis can be told. */
+  purge(purge: Purge): PurgeCount {
+    void this.#tier?.publish(purge);
+    return this.cache.purge(purge);
+  }
+
   /** The health path says that a balancer should look elsewhere. */
   drain(): void {
     this.#state = "draining";
@@ -243,6 +256,7 @@ export class ServingThread {
     this.drain();
     await Promise.all(this.#listeners.map((listener) => listener.close(graceMs)));
     await retireGeneration(this.#generation);
+    await this.#tier?.close();
     this.#lag.close();
   }
 }

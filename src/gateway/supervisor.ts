@@ -22,6 +22,7 @@ import type { GatewayConfig } from "./gateway-config.ts";
 import { newIdentity, newSeed } from "./gateway-identity.ts";
 import { type LogSinks, openLogSinks } from "./log-sinks.ts";
 import { probePlans } from "./generation.ts";
+import { redisState } from "./redis-tier.ts";
 import { claimPorts } from "./reuse-port.ts";
 import type { WorkerStart } from "./worker-messages.ts";
 import { programOf, withoutMiddleware } from "./worker-program.ts";
@@ -69,6 +70,7 @@ class Supervisor implements Serving {
   #program: WorkerStart["program"] = null;
   #admin: AdminService | null = null;
   #engine: Engine = "reference";
+  #redis: "up" | "down" | null = null;
   #state: "starting" | "ready" | "draining" = "starting";
   #closing: Promise<void> | null = null;
 
@@ -89,6 +91,11 @@ class Supervisor implements Serving {
     return this.#engine;
   }
 
+  /** As it was at the start. */
+  get redis(): "up" | "down" | null {
+    return this.#redis;
+  }
+
   async listen(): Promise<Bound> {
     try {
       this.#served = { ...this.#served, listen: await claimPorts(this.#config.listen) };
@@ -98,6 +105,7 @@ class Supervisor implements Serving {
       this.#admin = this.#createAdmin();
       const adminUrl = await this.#admin.listen();
       this.#prober.start(probePlans(this.#config));
+      this.#redis = redisState((await this.#readings()).secondTier);
       this.#state = "ready";
       return { urls: urls[0] ?? [], adminUrl };
     } catch (error) {

@@ -91,7 +91,7 @@ class Worker {
   }
 
   #purge(purge: Purge): number {
-    return this.#serving?.cache.purge(purge).purged ?? 0;
+    return this.#serving?.purge(purge).purged ?? 0;
   }
 
   async #close(graceMs: number): Promise<void> {

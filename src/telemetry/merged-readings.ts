@@ -1,10 +1,17 @@
 // Owns how the readings of several threads become those of the gateway: counts and levels add up,
 // lateness is that of the latest, and a target is up while any thread may choose it. Pure.
 
-import type { CacheReading, TargetReading, ThreadReadings, UpstreamReading } from "./readings.ts";
+import type {
+  CacheReading,
+  SecondTierReading,
+  TargetReading,
+  ThreadReadings,
+  UpstreamReading,
+} from "./readings.ts";
 
 const NONE: ThreadReadings = {
   cache: [],
+  secondTier: null,
   connections: { active: 0, idle: 0 },
   targets: [],
   upstreams: [],
@@ -22,6 +29,7 @@ export function mergeReadings(threads: readonly ThreadReadings[]): ThreadReading
 function merge(a: ThreadReadings, b: ThreadReadings): ThreadReadings {
   return {
     cache: mergeBy(a.cache, b.cache, (tier) => tier.tier, mergeTier),
+    secondTier: mergeSecondTier(a.secondTier, b.secondTier),
     connections: {
       active: a.connections.active + b.connections.active,
       idle: a.connections.idle + b.connections.idle,
@@ -57,6 +65,37 @@ function mergeTier(a: CacheReading, b: CacheReading): CacheReading {
     bytesMax: a.bytesMax + b.bytesMax,
     evictions: a.evictions + b.evictions,
   };
+}
+
+/** As bad as it is for any of them. */
+const STATES = ["up", "probing", "down", "closed"] as const;
+
+function mergeSecondTier(
+  a: SecondTierReading | null,
+  b: SecondTierReading | null,
+): SecondTierReading | null {
+  if (a === null || b === null) return a ?? b;
+  const state = STATES[Math.max(STATES.indexOf(a.state), STATES.indexOf(b.state))] ?? "down";
+  return {
+    state,
+    isFollowing: a.isFollowing && b.isFollowing,
+    hits: a.hits + b.hits,
+    stale: a.stale + b.stale,
+    reads: mergeBy(a.reads, b.reads, ([result]) => result, mergeCounts),
+    stores: a.stores + b.stores,
+    dropped: mergeBy(a.dropped, b.dropped, ([reason]) => reason, mergeCounts),
+    queuedBytes: a.queuedBytes + b.queuedBytes,
+    downs: a.downs + b.downs,
+    purgesReceived: a.purgesReceived + b.purgesReceived,
+    purgesPending: a.purgesPending + b.purgesPending,
+    losses: a.losses + b.losses,
+  };
+}
+
+type Labelled = readonly [label: string, count: number];
+
+function mergeCounts([label, one]: Labelled, [, other]: Labelled): Labelled {
+  return [label, one + other];
 }
 
 function mergeTarget(a: TargetReading, b: TargetReading): TargetReading {

@@ -1,7 +1,8 @@
 // Owns the one table of metrics: name, type, help, labels, and where the values come from. The
 // scrape, docs/metrics.md and the tests read it. Knows no HTTP and no prom-client.
 
-import type { GatewayReadings, WorkerReading } from "./readings.ts";
+import type { GatewayReadings, SecondTierReading, WorkerReading } from "./readings.ts";
+import { SECOND_TIER_METRICS, secondTier } from "./second-tier-metrics.ts";
 import { UPSTREAM_METRICS } from "./upstream-metrics.ts";
 
 /**
@@ -32,7 +33,7 @@ export const CELL_COUNT = 17;
 export type Cell = number;
 
 /** One value: label values in the order of the metric's `labels`. */
-type Sample = readonly [labels: readonly string[], value: number];
+export type Sample = readonly [labels: readonly string[], value: number];
 
 export interface MetricRow {
   readonly name: `gateway_${string}`;
@@ -71,9 +72,19 @@ export const LATENCY_METRICS = [
 ] as const;
 
 export const METRICS: readonly MetricRow[] = [
-  cell("gateway_cache_hits_total", CACHE_HITS, "Requests answered from a fresh stored response."),
+  cell(
+    "gateway_cache_hits_total",
+    CACHE_HITS,
+    "Requests answered from a fresh stored response; l2: found in Redis, for all who waited.",
+    (tier) => tier.hits,
+  ),
   cell("gateway_cache_misses_total", CACHE_MISSES, "Requests with no usable stored response."),
-  cell("gateway_cache_stale_total", CACHE_STALE, "Requests answered from a stale stored response."),
+  cell(
+    "gateway_cache_stale_total",
+    CACHE_STALE,
+    "Requests answered from a stale stored response; l2: found stale, used or validated.",
+    (tier) => tier.stale,
+  ),
   cell(
     "gateway_cache_coalesced_total",
     CACHE_COALESCED,
@@ -84,7 +95,7 @@ export const METRICS: readonly MetricRow[] = [
     CACHE_REVALIDATED,
     "Stored responses that the origin server confirmed with 304.",
   ),
-  cell("gateway_cache_stores_total", CACHE_STORES, "Responses stored."),
+  cell("gateway_cache_stores_total", CACHE_STORES, "Responses stored.", (tier) => tier.stores),
   cell(
     "gateway_cache_bypasses_total",
     CACHE_BYPASSES,
@@ -124,6 +135,7 @@ export const METRICS: readonly MetricRow[] = [
     labels: ["tier"],
     read: (from) => from.cache.map((tier) => [[tier.tier], tier.bytesMax]),
   },
+  ...SECOND_TIER_METRICS,
   {
     name: "gateway_connections",
     type: "gauge",
@@ -254,7 +266,12 @@ export const METRICS: readonly MetricRow[] = [
   },
 ];
 
-function cell(name: MetricRow["name"], index: Cell, help: string): MetricRow {
+function cell(
+  name: MetricRow["name"],
+  index: Cell,
+  help: string,
+  second: (tier: SecondTierReading) => number | null = () => null,
+): MetricRow {
   // The request counters of the cache say where a request was answered; l1 is the tier that every
   // request asks.
   return {
@@ -262,7 +279,7 @@ function cell(name: MetricRow["name"], index: Cell, help: string): MetricRow {
     type: "counter",
     help,
     labels: ["tier"],
-    read: (from) => [[["l1"], from.cells[index] ?? 0]],
+    read: (from) => [[["l1"], from.cells[index] ?? 0], ...secondTier(from.secondTier, second)],
   };
 }
 

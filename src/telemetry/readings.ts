@@ -10,6 +10,27 @@ export interface CacheReading {
   readonly evictions: number;
 }
 
+/** The tier behind the memory. */
+export interface SecondTierReading {
+  /** Of its connection, which is its circuit breaker. */
+  readonly state: "closed" | "up" | "down" | "probing";
+  /** The journal of purges is followed without a gap; nothing is read otherwise. */
+  readonly isFollowing: boolean;
+  readonly hits: number;
+  readonly stale: number;
+  readonly reads: readonly (readonly [result: string, count: number])[];
+  readonly stores: number;
+  readonly dropped: readonly (readonly [reason: string, count: number])[];
+  readonly queuedBytes: number;
+  readonly downs: number;
+  /** Purges of other instances. */
+  readonly purgesReceived: number;
+  /** Purges of this one that the others do not know yet. */
+  readonly purgesPending: number;
+  /** Times that the memory was emptied because purges were missed. */
+  readonly losses: number;
+}
+
 export interface ConnectionReading {
   /** Client connections with an exchange under way. */
   readonly active: number;
@@ -91,6 +112,7 @@ type LabelledValues = readonly (readonly [labels: readonly string[], value: numb
 /** What one thread reports when it is asked; cheap, without effect, and clonable. */
 export interface ThreadReadings {
   readonly cache: readonly CacheReading[];
+  readonly secondTier: SecondTierReading | null;
   readonly connections: ConnectionReading;
   readonly targets: readonly TargetReading[];
   readonly upstreams: readonly UpstreamReading[];

@@ -12,6 +12,7 @@ import type {
   CacheReading,
   ConnectionReading,
   ReportedReadings,
+  SecondTierReading,
   TargetReading,
   WorkerReading,
 } from "./readings.ts";
@@ -58,6 +59,8 @@ export interface Status {
      */
     readonly hitRatio: number | null;
     readonly tiers: readonly CacheReading[];
+    /** Redis; null where there is none. */
+    readonly secondTier: SecondTierReading | null;
   };
   readonly endpoints: readonly TrafficStatus[];
   readonly upstreams: readonly (TrafficStatus & { readonly targets: readonly TargetReading[] })[];
@@ -106,7 +109,11 @@ export class StatusReport {
         accepted: cell(cells.CONNECTIONS_ACCEPTED),
         refused: cell(cells.CONNECTIONS_REFUSED),
       },
-      cache: { ...cacheCounts(cell), tiers: readings.cache },
+      cache: {
+        ...cacheCounts(cell, readings.secondTier?.hits ?? 0),
+        tiers: readings.cache,
+        secondTier: readings.secondTier,
+      },
       endpoints,
       upstreams: traffic(metrics.upstreams).map((upstream) => ({
         ...upstream,
@@ -135,7 +142,10 @@ export class StatusReport {
   }
 }
 
-function cacheCounts(cell: (index: number) => number): Omit<Status["cache"], "tiers"> {
+function cacheCounts(
+  cell: (index: number) => number,
+  recalled: number,
+): Omit<Status["cache"], "secondTier" | "tiers"> {
   const hits = cell(cells.CACHE_HITS);
   const misses = cell(cells.CACHE_MISSES);
   const stale = cell(cells.CACHE_STALE);
@@ -149,7 +159,7 @@ function cacheCounts(cell: (index: number) => number): Omit<Status["cache"], "ti
     coalesced,
     revalidated,
     bypasses: cell(cells.CACHE_BYPASSES),
-    hitRatio: seen === 0 ? null : (hits + stale + coalesced) / seen,
+    hitRatio: seen === 0 ? null : (hits + stale + coalesced + recalled) / seen,
   };
 }
 

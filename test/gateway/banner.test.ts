@@ -15,6 +15,7 @@ function start(config: EdgelaneConfig, more: Partial<StartUp> = {}): StartUp {
     adminUrl: "http://localhost:9180",
     workers: 1,
     engine: "wasm-simd",
+    redis: null,
     links: [],
     hints: [],
     ...more,
@@ -59,7 +60,7 @@ describe("the banner", () => {
       "            web: 1 target, not checked (http://w:1)",
       "  cache     512 MB in memory",
     ]);
-    expect(text).toMatch(/^ {2}off {7}.*Redis.* \(not in this version\)$/m);
+    expect(text).toMatch(/^ {2}off {7}second cache tier \(cache\.redis is not set\)$/m);
     expect(text).toMatch(/^ {2}warning {3}config: warning: tracing: not available/m);
     expect(text).toMatch(/^ {2}hint {6}look$/m);
     expect(text).toMatch(/^ {2}http:\/\/localhost:8080\/x {2}a page$/m);

@@ -43,6 +43,7 @@ describe("a config of one upstream", () => {
       heuristicRatio: 0.1,
       heuristicSecondsMax: 86_400,
       targetedFields: ["cdn-cache-control"],
+      redis: null,
     });
     expect(config.limits).toEqual({
       bodyBytesMax: 100_000_000,
@@ -217,6 +218,7 @@ shutdown: {grace: 5s}
     heuristicRatio: 0.1,
     heuristicSecondsMax: 86_400,
     targetedFields: ["cdn-cache-control"],
+    redis: null,
   });
   expect(config.routes.map(({ name, cache, timing }) => ({ name, cache, timing }))).toEqual([
     {
@@ -273,7 +275,6 @@ describe("what this version does not have", () => {
     ["routes[0].limit", route("limit: {rate: 100/s, burst: 200, by: ip}"), "error"],
     ["routes[0].validate", route("validate: {openapi: openapi.yaml}"), "error"],
     ["routes[0].compress", route("compress: true"), "warning"],
-    ["cache.redis", top("cache: {redis: redis://127.0.0.1}"), "warning"],
     ["cache.prefetch", top("cache: {prefetch: {budget: 20%}}"), "warning"],
     ["tracing", top("tracing: {otlp: http://127.0.0.1:4318, sample: 1%}"), "warning"],
   ];
@@ -426,7 +427,14 @@ const EVERYTHING: Complete<EdgelaneConfig> = {
     heuristic: "10%",
     heuristicMax: "1d",
     targets: ["CDN-Cache-Control"],
-    redis: "redis://127.0.0.1",
+    redis: {
+      url: "rediss://127.0.0.1",
+      password: "password",
+      ca: "ca.pem",
+      prefix: "edgelane:",
+      timeout: "20ms",
+      queue: "16MB",
+    },
     prefetch: { budget: "20%" },
   },
   routes: [
@@ -479,7 +487,12 @@ type Complete<T> = { [K in keyof T]-?: T[K] };
 
 describe("the tables", () => {
   it("know every key of the types, and the types every key of the tables", () => {
-    const used = new Set<string>(["admin", "cache.prefetch", "upstreams.<name>.breaker"]);
+    const used = new Set<string>([
+      "admin",
+      "cache.prefetch",
+      "cache.redis",
+      "upstreams.<name>.breaker",
+    ]);
     collect(EVERYTHING, "", used);
     expect([...used].sort()).toEqual(CONFIG_KEYS.map((row) => row.key).sort());
   });

@@ -1,13 +1,8 @@
 // Owns a cache with everything that the gateway puts around it, as far as a test needs it: clients
 // that look up, wait and are released, and an origin server that the test answers for.
 
-import {
-  ATTEMPTS_MAX,
-  backgroundReader,
-  Cache,
-  type Found,
-  type LedFill,
-} from "../../src/cache/cache.ts";
+import { backgroundReader } from "../../src/cache/background-reader.ts";
+import { ATTEMPTS_MAX, Cache, type Found, type LedFill } from "../../src/cache/cache.ts";
 import { CACHE_DEFAULTS, type CacheOptions } from "../../src/cache/cache-state.ts";
 import type { FillReader } from "../../src/cache/collapse.ts";
 import type { Forward, RouteCaching } from "../../src/cache/forward.ts";

@@ -7,6 +7,7 @@ import type { ReportedReadings } from "../../src/telemetry/readings.ts";
 
 const NOTHING: ReportedReadings = {
   cache: [],
+  secondTier: null,
   connections: { active: 0, idle: 0 },
   targets: [],
   upstreams: [],

@@ -71,6 +71,10 @@ export const RULES = {
   uri_miss: { section: "RFC 9211 2.2", text: "nothing is stored for this URI" },
   vary_miss: { section: "RFC 9211 2.2", text: "nothing stored is selected by this request" },
   fresh: { section: "RFC 9111 4.2", text: "the stored response is fresh" },
+  second_tier: {
+    section: "RFC 9111 4",
+    text: "stored by another instance, or before this one started: read from Redis",
+  },
   request_no_cache: { section: "RFC 9111 5.2.1.4", text: "the request wants a validation" },
   request_pragma: { section: "RFC 9111 5.4", text: "Pragma: no-cache wants a validation" },
   request_max_age: { section: "RFC 9111 5.2.1.1", text: "older than the request's max-age" },

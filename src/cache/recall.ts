@@ -1,0 +1,169 @@
+// Owns what a response from the second tier does to those who wait for an answer: it answers them,
+// is validated for them, or is none and the origin server is asked (RFC 9111 section 4). The one
+// that leads asks for all, so that coalescing covers the second tier too.
+
+import { type Answer, answerFrom, preconditionOf } from "./answer.ts";
+import type { CacheState } from "./cache-state.ts";
+import { hitStatus } from "./cache-status.ts";
+import type { LedFill } from "./cache.ts";
+import type { FillReader } from "./collapse.ts";
+import type { CachePlan } from "./fill-plan.ts";
+import type { Forward } from "./forward.ts";
+import type { CacheKey } from "./key.ts";
+import { requestDirectives, responseDirectives } from "./policy/directives.ts";
+import { metadataOf } from "./policy/freshness.ts";
+import { reuse } from "./policy/reuse.ts";
+import type { RuleName } from "./policy/rules.ts";
+import { hasValidator, validatingFields } from "./policy/validation.ts";
+import { selectingFields, selects } from "./policy/vary.ts";
+import type { Recall, SecondTier } from "./second-tier.ts";
+import { StoredResponse } from "./stored-response.ts";
+
+/** Who carries out what a recall comes to. Exactly one of the two is called, or none if it answers. */
+export interface RecallSteps {
+  /** The origin server has to be asked after all. */
+  origin(forward: Forward): void;
+  /** Everybody has an answer, and the stored response is to be validated meanwhile. */
+  refresh(forward: Forward): void;
+}
+
+/** Forwarded for want of something stored: what another instance has stored would do. */
+const RECALLED: ReadonlySet<RuleName> = new Set([
+  "uri_miss",
+  "vary_miss",
+  "stale",
+  "stale_while_revalidate",
+]);
+
+/** What the one that leads has. */
+interface Led {
+  readonly forward: Forward;
+  readonly fill: LedFill;
+  readonly plan: CachePlan;
+}
+
+/**
+ * Asks the second tier. False, and nothing will come, where there is none, or nothing that it could
+ * know.
+ */
+export function recall(
+  state: CacheState,
+  led: Led,
+  names: readonly string[],
+  steps: RecallSteps,
+): boolean {
+  const { key, request, rule } = led.forward;
+  const tier = state.secondTier;
+  if (key === null || tier?.isReadable !== true || !RECALLED.has(rule)) return false;
+  if (request.method !== "GET" && request.method !== "HEAD") return false;
+  if (state.isUncacheable(key, state.clock.nowMs())) return false;
+  new Recaller(state, tier, key, led, steps).ask(names);
+  return true;
+}
+
+/** One fill that asks the second tier before the origin server. */
+class Recaller {
+  readonly #state: CacheState;
+  readonly #tier: SecondTier;
+  readonly #forward: Forward;
+  readonly #key: CacheKey;
+  readonly #fill: LedFill;
+  readonly #plan: CachePlan;
+  readonly #steps: RecallSteps;
+
+  constructor(state: CacheState, tier: SecondTier, key: CacheKey, led: Led, steps: RecallSteps) {
+    this.#state = state;
+    this.#tier = tier;
+    this.#forward = led.forward;
+    this.#key = key;
+    this.#fill = led.fill;
+    this.#plan = led.plan;
+    this.#steps = steps;
+  }
+
+  ask(names: readonly string[]): void {
+    this.#tier.read(this.#key, this.#forward.request, names, (recall) => this.#decide(recall));
+  }
+
+  #decide(recall: Recall | null): void {
+    const stored = recall === null ? null : this.#storedOf(recall);
+    if (stored === null) {
+      // Without anybody who waits, the origin server has nothing to answer.
+      if (this.#fill.isWanted) this.#steps.origin(this.#forward);
+      return;
+    }
+    this.#promote(stored);
+    if (!this.#fill.isWanted) return;
+    const { request } = this.#forward;
+    const nowMs = this.#state.clock.nowMs();
+    if (preconditionOf(stored, request.fields, nowMs) === "origin") {
+      this.#tier.count("hit");
+      this.#steps.origin(this.#forward);
+      return;
+    }
+    const { verdict, rule } = reuse(stored.metadata, requestDirectives(request.fields), nowMs);
+    const isBackground = this.#forward.rule === "stale_while_revalidate";
+    if (verdict === "validate" || (isBackground && verdict === "use_and_validate")) {
+      this.#tier.count("stale");
+      const forward = this.#validation(stored, rule);
+      this.#plan.revise(forward);
+      this.#steps.origin(forward);
+      return;
+    }
+    this.#tier.count(verdict === "use" ? "hit" : "stale");
+    this.#fill.onRecalled((reader) => this.#answer(stored, reader));
+    if (verdict === "use_and_validate") this.#steps.refresh(this.#validation(stored, rule));
+  }
+
+  /** Null where it is no better than what is stored here, not for this route, or purged. */
+  #storedOf({ value, isExpired }: Recall): StoredResponse | null {
+    const { caching, request, stored: own } = this.#forward;
+    if (this.#plan.isOutdated(value.tags)) return null;
+    if (own !== null && own.metadata.responseMs >= value.responseMs) return null;
+    const names = value.selecting.map(([name]) => name);
+    // Another instance may have another config: what selects here must have selected there.
+    const required = caching.keys?.fields ?? [];
+    if (!required.every((name) => names.includes(name))) return null;
+    const sent = value.selecting.flatMap(([name, text]) => (text === null ? [] : [name, text]));
+    const selecting = selectingFields(names, sent);
+    if (!selects(selecting, request.fields)) return null;
+    const { freshness, format } = this.#state.options;
+    const { responseMs, initialAgeMs } = value;
+    const directives = responseDirectives(value.fields, freshness.targetedFields);
+    const head = { status: value.status, reason: value.reason, fields: value.fields };
+    // The same initial age as then: its whole seconds as Age, the rest as the time under way.
+    const age = ["Age", String(Math.floor(initialAgeMs / 1000))];
+    const aged = { ...head, fields: [...value.fields, ...age] };
+    const times = { requestMs: responseMs - (initialAgeMs % 1000), responseMs };
+    const metadata = metadataOf(aged, directives, times, caching.mode, freshness);
+    const query = request.path.indexOf("?");
+    const path = query < 0 ? request.path : request.path.slice(0, query);
+    const { tags, content } = value;
+    const parts = { head, metadata, selecting, format, rules: caching.rules, path, tags };
+    const stored = new StoredResponse(parts, [content], "copy");
+    if (isExpired) stored.expire(this.#state.clock.nowMs());
+    return stored;
+  }
+
+  #promote(stored: StoredResponse): void {
+    const { fields } = this.#forward.request;
+    this.#state.store.put(this.#key, stored, (one) => selects(one.selecting, fields));
+  }
+
+  #validation(stored: StoredResponse, rule: RuleName): Forward {
+    const { request } = this.#forward;
+    const forward: Forward = { ...this.#forward, stored, reason: "stale", rule };
+    if (request.method !== "GET" || !hasValidator(stored.metadata)) return forward;
+    const fields = validatingFields(request.fields, stored.metadata);
+    return { ...forward, fields, validation: "ours" };
+  }
+
+  /** Null for one that this variant is not for. */
+  #answer(stored: StoredResponse, reader: FillReader): Answer | null {
+    const { request } = reader;
+    if (!selects(stored.selecting, request.fields)) return null;
+    const nowMs = this.#state.clock.nowMs();
+    const status = hitStatus(this.#state.cacheName, stored.ttlSeconds(nowMs), "second_tier");
+    return { ...answerFrom(stored, request, status, nowMs), isRecalled: true };
+  }
+}

@@ -1,0 +1,57 @@
+// Owns what the cache asks of a tier behind the memory: read, write, invalidate. Nothing here waits
+// for it and nothing fails by it. Knows no Redis.
+
+import type { RequestHead } from "../http/message.ts";
+import type { CacheKey } from "./key.ts";
+import type { StoredResponse } from "./stored-response.ts";
+
+/** A stored response as it lies in the second tier: times are by this process's clock. */
+export interface RecalledValue {
+  readonly uri: string;
+  readonly status: number;
+  readonly reason: string;
+  readonly fields: readonly string[];
+  /** Name and value of each field that Vary names, as the request that fetched it sent them. */
+  readonly selecting: readonly (readonly [name: string, value: string | null])[];
+  readonly tags: readonly string[];
+  /** When it was received, or last validated. */
+  readonly responseMs: number;
+  /** Its corrected age at that time (RFC 9111 section 4.2.3). */
+  readonly initialAgeMs: number;
+  readonly content: Uint8Array;
+}
+
+export interface Recall {
+  readonly value: RecalledValue;
+  /** A soft purge has made it stale. */
+  readonly isExpired: boolean;
+}
+
+/**
+ * How far this process has followed the purges of all. What was fetched from the origin server at
+ * one position is older than every purge behind it.
+ */
+export type JournalPosition = number;
+
+export interface SecondTier {
+  /** False: a read would be a miss at once. */
+  readonly isReadable: boolean;
+  /** To be noted before the origin server is asked. */
+  readonly position: JournalPosition;
+  /**
+   * Calls back once, before a deadline; null is a miss, for whatever reason. `names`: what the
+   * response probably varies by.
+   */
+  read(
+    key: CacheKey,
+    request: RequestHead,
+    names: readonly string[],
+    done: (recall: Recall | null) => void,
+  ): void;
+  /** Stores some time later, or drops and counts. The content must never change. */
+  write(key: CacheKey, stored: StoredResponse, position: JournalPosition): void;
+  /** An unsafe request has made the URI's responses invalid; `count` of them were stored here. */
+  invalidate(key: CacheKey, count: number): void;
+  /** Counts what became of what was read. */
+  count(use: "hit" | "stale"): void;
+}

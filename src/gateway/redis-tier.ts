@@ -1,0 +1,90 @@
+// Owns L2 as the gateway has it: made from the config, attached to the cache, opened, watched in
+// log, status and metrics, closed. Decides nothing about single requests.
+
+import { readFileSync } from "node:fs";
+import type { Logger } from "pino";
+import type { Cache } from "../cache/cache.ts";
+import type { Purge } from "../cache/purge.ts";
+import { RedisStore } from "../cache/redis-store.ts";
+import type { Clock } from "../clock.ts";
+import type { SecondTierReading } from "../telemetry/readings.ts";
+import type { GatewayConfig, RedisConfig } from "./gateway-config.ts";
+
+export interface RedisTier {
+  /** Resolves when it is known whether Redis can be reached, or after a moment. Never rejects. */
+  open(): Promise<void>;
+  /** Tells all instances of a purge; resolves false where that has to wait for Redis. */
+  publish(purge: Purge): Promise<boolean>;
+  reading(): SecondTierReading;
+  /** Gives what waits to be written a moment. */
+  close(): Promise<void>;
+}
+
+export interface TierParts {
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Of closing: what is not written by then is fetched again by somebody. */
+const CLOSE_GRACE_MS = 500;
+
+/** Null without `cache.redis`. Throws the system's error for an authority file it cannot read. */
+export function createRedisTier(config: GatewayConfig, parts: TierParts): RedisTier | null {
+  const { redis, memoryBytesMax, objectBytesMax } = config.cache;
+  if (redis === null || memoryBytesMax === 0) return null;
+  const { cache, clock, logger } = parts;
+  const store = new RedisStore(
+    {
+      connection: { ...redis, tls: redis.secure ? { authority: authorityOf(redis) } : null },
+      prefix: redis.prefix,
+      timeoutMs: redis.timeoutMs,
+      queueBytesMax: redis.queueBytesMax,
+      objectBytesMax,
+      variantsMax: config.cache.variantsMax,
+    },
+    clock,
+    {
+      purged: (purge) => cache.purge(purge),
+      lost: () => {
+        logger.warn("purges were missed while Redis was away: the cache in memory is emptied");
+        cache.purge({ scope: { kind: "all" }, mode: "hard" });
+      },
+      connected: () => logger.info("Redis is up: the second tier of the cache is used"),
+      disconnected: (reason) => logger.warn({ reason }, "Redis is down: it is left alone"),
+    },
+  );
+  cache.attach(store);
+  return {
+    open: () => store.open(),
+    publish: (purge) => store.publish(purge),
+    reading: () => readingOf(store),
+    close: () => store.close(CLOSE_GRACE_MS),
+  };
+}
+
+export function redisState(reading: SecondTierReading | null): "up" | "down" | null {
+  if (reading === null) return null;
+  return reading.state === "up" ? "up" : "down";
+}
+
+function authorityOf({ authorityFile }: RedisConfig): string {
+  return authorityFile === null ? "" : readFileSync(authorityFile, "utf8");
+}
+
+function readingOf({ journal, link, results, stored, writes }: RedisStore): SecondTierReading {
+  return {
+    state: link.state,
+    isFollowing: journal.isLive,
+    hits: results.get("hit") ?? 0,
+    stale: results.get("stale") ?? 0,
+    reads: [...results],
+    stores: stored,
+    dropped: [...writes.dropped],
+    queuedBytes: writes.queuedBytes,
+    downs: link.downs,
+    purgesReceived: journal.received,
+    purgesPending: journal.pendingCount,
+    losses: journal.losses,
+  };
+}
