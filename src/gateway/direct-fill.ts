@@ -6,11 +6,16 @@ import type { GatewayError } from "../http/errors.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
 import type { OriginCall, OriginHandler } from "../upstream/attempt.ts";
 
+export interface DirectReader extends FillReader {
+  /** Of the content that it was given it needs nothing any more. */
+  readonly flushed: boolean;
+}
+
 export class DirectFill implements OriginHandler, FillTicket {
-  readonly #reader: FillReader;
+  readonly #reader: DirectReader;
   #call: OriginCall | null = null;
 
-  constructor(reader: FillReader) {
+  constructor(reader: DirectReader) {
     this.#reader = reader;
   }
 
@@ -29,7 +34,9 @@ export class DirectFill implements OriginHandler, FillTicket {
   }
 
   onData(chunk: Uint8Array): boolean {
-    return this.#reader.onData(chunk);
+    const more = this.#reader.onData(chunk);
+    if (this.#reader.flushed) this.#call?.giveBack();
+    return more;
   }
 
   onEnd(trailers: FieldLines): void {

@@ -46,6 +46,8 @@ export class FetchExchange implements Exchange {
   readonly startedMs: number;
   readonly expectsContinue: boolean;
   readonly outcome: Outcome;
+  /** Readers get what was written as it is. */
+  readonly flushed = false;
   responded = false;
   ended = false;
   onAbort: (() => void) | null = null;

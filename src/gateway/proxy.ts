@@ -17,7 +17,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import type { OriginCall, OriginRequest } from "../upstream/attempt.ts";
 import { hashKey } from "./affinity.ts";
 import { asLookedUp, isRead, mayBeStored } from "./cached-request.ts";
-import { DirectFill } from "./direct-fill.ts";
+import { DirectFill, type DirectReader } from "./direct-fill.ts";
 import {
   ALLOWED_METHODS,
   forwardsLeft,
@@ -95,7 +95,7 @@ interface Forwarded {
 }
 
 /** One exchange on its way to an answer; it reads the fill that brings it, its own or another's. */
-class Delivery implements FillReader {
+class Delivery implements DirectReader {
   /** In the form that is looked up by, stored for and forwarded. */
   readonly request: RequestHead;
   readonly #exchange: Exchange;
@@ -215,6 +215,10 @@ class Delivery implements FillReader {
 
   onData(chunk: Uint8Array): boolean {
     return this.#exchange.write(chunk);
+  }
+
+  get flushed(): boolean {
+    return this.#exchange.flushed;
   }
 
   onEnd(trailers: FieldLines): void {

@@ -99,6 +99,8 @@ export interface Exchange {
   readonly responded: boolean;
   /** The exchange has ended. */
   readonly ended: boolean;
+  /** Of what was written nothing waits for the client: its bytes are the writer's again. */
+  readonly flushed: boolean;
 
   /** Called once if the client leaves before the exchange has ended. */
   onAbort: (() => void) | null;

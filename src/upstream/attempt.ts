@@ -40,7 +40,8 @@ export interface OriginHandler {
   onHead(head: ResponseHead): void;
   /**
    * False pauses the call until `resume`; what was already read from the socket may still arrive
-   * then when the origin closes. The handler owns the bytes.
+   * then when the origin closes. The handler owns the bytes, unless it says `giveBack` before it
+   * returns.
    */
   onData(chunk: Uint8Array): boolean;
   onEnd(trailers: FieldLines): void;
@@ -53,6 +54,8 @@ export interface OriginCall {
   /** Attempts made so far. */
   readonly attempts: number;
   resume(): void;
+  /** The bytes of the `onData` call under way are of no more use: they may be overwritten. */
+  giveBack(): void;
   /**
    * Frees the connection; nothing is called after it. May be called at any time, more than once.
    */
@@ -81,6 +84,8 @@ export interface Attempt {
   readonly responseBegun: boolean;
   start(): void;
   resume(): void;
+  /** The bytes of the `data` call under way may be overwritten. */
+  giveBack(): void;
   abort(): void;
   /** Fails the attempt if one of its timeouts has passed. */
   checkDeadlines(nowMs: number): void;

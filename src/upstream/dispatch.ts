@@ -96,6 +96,10 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     this.#attempt?.resume();
   }
 
+  giveBack(): void {
+    this.#attempt?.giveBack();
+  }
+
   abort(): void {
     if (this.#ended) return;
     this.#finish();

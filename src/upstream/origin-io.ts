@@ -27,15 +27,10 @@ import { decodeFields } from "../http/decoded-fields.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
 import { keepAliveHintMs } from "./wire-response.ts";
 
-/** One read takes this much: what libuv asks for too. */
-const READ_BYTES_MAX = 65_536;
-
 export class OriginIo {
   readonly core: Core;
   /** The core's memory as a Buffer. */
   readonly memory: Buffer;
-  /** Every read of a cleartext connection lands here. */
-  readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES_MAX);
   /** Record and input for heads that arrive whole and for chunked content on its way through. */
   readonly record: number;
   readonly input: number;

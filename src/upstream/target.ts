@@ -173,7 +173,7 @@ export class Target implements Choice, PooledHost, WireHost, H2Host {
     this.io = io;
     // A path is no host: what nginx says too.
     this.hostField = this.url.host || "localhost";
-    this.wire = new WirePool(this.connector, io, pool, now);
+    this.wire = new WirePool(this.connector, pool, now);
     const authority = `${this.connector.secure ? "https" : "http"}://${this.hostField}`;
     this.h2 = protocol === "h2" ? new H2Pool(this.connector, authority, pool, now) : null;
     this.connections = new ConnectionPool(this.url, options, this.connector, pool);

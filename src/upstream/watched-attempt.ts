@@ -72,6 +72,8 @@ export abstract class WatchedAttempt implements Attempt {
   abstract start(): void;
   abstract resume(): void;
   abstract abort(): void;
+  /** Where memory is not reused there is nothing to do. */
+  giveBack(): void {}
   /** The connection's socket, as long as there is one that serves nobody else. */
   protected abstract socket(): Socket | null;
   /** The client may wait for a 100 that does not come: send what it has. */

@@ -30,7 +30,7 @@ import type { ConnectionUser, WireConnection } from "./wire-connection.ts";
 import { type ContentEvents, ContentSender, framedSink } from "./wire-content.ts";
 import type { WirePool } from "./wire-pool.ts";
 import { renderRequestHead } from "./wire-request.ts";
-import { copyOf, gather } from "./wire-response.ts";
+import { copyOf, gather, lent } from "./wire-response.ts";
 
 /** Where an attempt gets its connection. */
 export interface WireHost extends AttemptHost {
@@ -55,7 +55,7 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
   #slab = 0;
   #slabLength = 0;
   #framing = 0;
-  /** Content bytes that are still to come, by Content-Length. */
+  /** Content bytes that are still to come, by Content-Length or until the origin closes. */
   #remaining = 0;
   /** State of the chunked decoder in the core; else 0. */
   #chunked = 0;
@@ -102,6 +102,10 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
     if (this.#held === null) return;
     // Not at once: the caller may be in the middle of what the bytes before these have started.
     process.nextTick(resumeHeld, this);
+  }
+
+  override giveBack(): void {
+    this.#connection?.takeBack();
   }
 
   /** What `resume` puts off. */
@@ -260,7 +264,7 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
       return;
     }
     this.#framing = framing;
-    this.#remaining = io.contentLength;
+    this.#remaining = framing === FRAMING_CLOSE ? Number.POSITIVE_INFINITY : io.contentLength;
     // An origin server that wrongly sends content for HEAD would have it taken for the next
     // response.
     this.#keepAlive = io.keepAlive && this.#request.method !== "HEAD";
@@ -274,8 +278,7 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
     }
     this.phase = READING;
     this.listener.head(head);
-    const isEmpty = framing !== FRAMING_CHUNKED && framing !== FRAMING_CLOSE;
-    if (isEmpty && this.#remaining === 0) this.#complete(NO_FIELDS, isLast);
+    if (framing !== FRAMING_CHUNKED && this.#remaining === 0) this.#complete(NO_FIELDS, isLast);
   }
 
   #acceptInterim(head: ResponseHead): void {
@@ -289,13 +292,9 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
 
   #receiveContent(chunk: Buffer, offset: number, length: number): number {
     if (this.#framing === FRAMING_CHUNKED) return this.#receiveChunked(chunk, offset, length);
-    if (this.#framing === FRAMING_CLOSE) {
-      this.#pass(copyOf(chunk, offset, length));
-      return length;
-    }
     const end = Math.min(length, offset + this.#remaining);
     this.#remaining -= end - offset;
-    this.#pass(copyOf(chunk, offset, end));
+    this.#pass(lent(this.#connection, chunk, offset, end));
     if (this.#remaining === 0) this.#complete(NO_FIELDS, end === length);
     return end;
   }

@@ -1,17 +1,26 @@
-// Hot. Owns one HTTP/1.1 connection to a target: its socket, and which attempt it serves. Bytes go
-// to the attempt as they are read, in a buffer that the next read of any connection overwrites.
-// Knows no messages.
+// Hot. Owns one HTTP/1.1 connection to a target: its socket, the buffer that it is read into, and
+// which attempt it serves. Bytes go to the attempt as they are read; who keeps them takes the
+// buffer with them, else the next read overwrites it. Knows no messages.
 
 import { connect, type Socket } from "node:net";
 import type { GatewayError } from "../http/errors.ts";
 import type { Connector } from "./connector.ts";
 import { connectFailure } from "./failures.ts";
-import type { OriginIo } from "./origin-io.ts";
+
+/**
+ * One read takes this much: a common 64 KiB of content with its head in one go, and a large
+ * response in half as many reads and writes as what libuv would ask for.
+ */
+const READ_BYTES_MAX = 131_072;
+const NO_BYTES = Buffer.alloc(0);
 
 /** Whom a connection serves at the moment. */
 export interface ConnectionUser {
   connected(): void;
-  /** Bytes arrived; they are valid during the call. False: read no more until `resumeReading`. */
+  /**
+   * Bytes arrived; they are valid during the call, and longer after `lendBuffer`. False: read no
+   * more until `resumeReading`.
+   */
   received(chunk: Buffer, length: number): boolean;
   drained(): void;
   /** The connection has ended, by FIN (null) or by an error. Nothing follows. */
@@ -42,8 +51,12 @@ export class WireConnection {
   #connecting = true;
   #counted = false;
   #error: Error | null = null;
+  /** What cleartext is read into; pages that no read reaches cost no memory. */
+  #buffer: Buffer = NO_BYTES;
+  /** Somebody keeps what was read last. */
+  #bufferKept = true;
 
-  constructor(connector: Connector, io: OriginIo, keeper: ConnectionKeeper, user: ConnectionUser) {
+  constructor(connector: Connector, keeper: ConnectionKeeper, user: ConnectionUser) {
     this.#connector = connector;
     this.#keeper = keeper;
     this.user = user;
@@ -57,7 +70,10 @@ export class WireConnection {
         ...connector.address,
         noDelay: true,
         keepAlive: true,
-        onread: { buffer: io.readBuffer, callback: (length) => this.#read(io.readBuffer, length) },
+        onread: {
+          buffer: () => this.#nextBuffer(),
+          callback: (length) => this.#read(this.#buffer, length),
+        },
       });
       this.socket.once("connect", () => this.#opened(null));
     }
@@ -74,6 +90,22 @@ export class WireConnection {
       this.ended = true;
     });
     socket.on("close", () => this.#closed());
+  }
+
+  /** The bytes of the `received` call under way stay as they are: the next read gets new memory. */
+  lendBuffer(): void {
+    this.#bufferKept = true;
+  }
+
+  /** Nobody needs them any more, still in that call. */
+  takeBack(): void {
+    this.#bufferKept = false;
+  }
+
+  #nextBuffer(): Buffer {
+    if (this.#bufferKept) this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES_MAX);
+    this.#bufferKept = false;
+    return this.#buffer;
   }
 
   resumeReading(): void {

@@ -2,7 +2,6 @@
 // idle one is closed (RFC 9112 section 9.3).
 
 import type { Connector } from "./connector.ts";
-import type { OriginIo } from "./origin-io.ts";
 import { type ConnectionKeeper, type ConnectionUser, WireConnection } from "./wire-connection.ts";
 
 export interface WirePoolLimits {
@@ -20,7 +19,6 @@ const SWEEP_MS = 500;
 
 export class WirePool implements ConnectionKeeper {
   readonly #connector: Connector;
-  readonly #io: OriginIo;
   readonly #limits: WirePoolLimits;
   readonly #now: () => number;
   /** The last one used is taken first, so that the others may time out when there is less to do. */
@@ -29,9 +27,8 @@ export class WirePool implements ConnectionKeeper {
   #sweeper: NodeJS.Timeout | null = null;
 
   /** `now`: monotonic time, in milliseconds. */
-  constructor(connector: Connector, io: OriginIo, limits: WirePoolLimits, now: () => number) {
+  constructor(connector: Connector, limits: WirePoolLimits, now: () => number) {
     this.#connector = connector;
-    this.#io = io;
     this.#limits = limits;
     this.#now = now;
   }
@@ -52,7 +49,7 @@ export class WirePool implements ConnectionKeeper {
    * Opens a connection; the user hears `connected` or `connectFailed`, never before this returns.
    */
   open(user: ConnectionUser): WireConnection {
-    const connection = new WireConnection(this.#connector, this.#io, this, user);
+    const connection = new WireConnection(this.#connector, this, user);
     this.#all.add(connection);
     return connection;
   }

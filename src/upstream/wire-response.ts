@@ -1,4 +1,4 @@
-// Hot. Owns the pieces of reading a response from the shared read buffer: bytes that outlive it,
+// Hot. Owns the pieces of reading a response from a read buffer: bytes that outlive it,
 // content out of its chunks, how long the connection is kept (RFC 9112 sections 7.1 and 9.3). Pure.
 
 import { CHUNKED_SPAN_COUNT, CHUNKED_SPANS } from "../../assembly/layout.ts";
@@ -10,6 +10,24 @@ export function copyOf(chunk: Buffer, start: number, end: number): Buffer {
   const copy = Buffer.allocUnsafe(end - start);
   chunk.copy(copy, 0, start, end);
   return copy;
+}
+
+/** Content in one read from which on it is lent instead of copied. */
+const LENT_BYTES_MIN = 16_384;
+
+/** Who lends out the buffer that it reads into. */
+export interface Lender {
+  lendBuffer(): void;
+}
+
+/**
+ * Content for whoever reads it. A small part is copied, so that who keeps it does not keep a whole
+ * buffer; a large one is lent, and the buffer goes with it unless it is taken back at once.
+ */
+export function lent(lender: Lender | null, chunk: Buffer, start: number, end: number): Buffer {
+  if (end - start < LENT_BYTES_MIN) return copyOf(chunk, start, end);
+  lender?.lendBuffer();
+  return chunk.subarray(start, end);
 }
 
 /** The content among the bytes that the decoder has just consumed, in one piece; null for none. */

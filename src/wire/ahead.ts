@@ -6,16 +6,12 @@
 const AHEAD_BYTES_MAX = 65_536;
 
 export class AheadInput {
-  readonly #chunks: Buffer[];
-  #bytes: number;
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
 
-  constructor(chunk: Buffer) {
-    this.#chunks = [chunk];
-    this.#bytes = chunk.length;
-  }
-
+  /** Keeps a copy. */
   add(chunk: Buffer): void {
-    this.#chunks.push(chunk);
+    this.#chunks.push(Buffer.from(chunk));
     this.#bytes += chunk.length;
   }
 

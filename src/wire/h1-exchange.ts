@@ -107,6 +107,10 @@ export class H1Exchange implements Exchange {
     return this.#connection.client;
   }
 
+  get flushed(): boolean {
+    return this.#connection.socket.writableLength === 0;
+  }
+
   /** Framing of the response; "none" before the head. */
   get framing(): Framing {
     return this.#framing;

@@ -35,9 +35,10 @@ import {
   UNKNOWN_EXPECTATION,
 } from "./refusal.ts";
 import { reset, SendWatch, writeParts } from "./sending.ts";
+import { type InputReceiver, startReading } from "./socket-input.ts";
 import type { WireContext } from "./wire-context.ts";
 
-export class H1Connection implements ExchangeConnection, ContentSource, PoolWaiter {
+export class H1Connection implements ExchangeConnection, ContentSource, PoolWaiter, InputReceiver {
   readonly socket: Socket;
   readonly client: PeerAddress;
   readonly #context: WireContext;
@@ -68,13 +69,13 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     this.#sendWatch = new SendWatch(socket, context.limits.sendStallMs);
     this.client = new PeerAddress(socket, context.secure === 1);
     this.#deadlineMs = context.clock.monotonicMs() + context.limits.idleTimeoutMs;
-    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("end", () => this.#receiveEnd());
     socket.on("drain", () => this.#drained());
     socket.on("timeout", () => reset(socket));
     // "close" follows and ends what is under way.
     socket.on("error", () => socket.destroy());
     socket.on("close", () => this.#closed());
+    startReading(socket, context.stage.readBuffer, this);
   }
 
   get idle(): boolean {
@@ -85,7 +86,8 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
     return this.#context.date();
   }
 
-  #receive(chunk: Buffer): void {
+  /** `chunk` is valid during the call. */
+  receive(chunk: Buffer): void {
     if (this.#state === LINGERING || this.#state === CLOSED) this.#drop(chunk.length);
     else if (this.#ahead === null) this.#run(chunk);
     else this.#keepAhead(chunk);
@@ -111,8 +113,8 @@ export class H1Connection implements ExchangeConnection, ContentSource, PoolWait
   }
 
   #keepAhead(chunk: Buffer): void {
-    if (this.#ahead === null) this.#ahead = new AheadInput(chunk);
-    else this.#ahead.add(chunk);
+    this.#ahead ??= new AheadInput();
+    this.#ahead.add(chunk);
     if (this.#ahead.full) this.socket.pause();
   }
 

@@ -3,11 +3,14 @@
 // connections, used synchronously.
 
 import type { Core } from "../core/core.ts";
+import { READ_BYTES_MAX } from "./socket-input.ts";
 
 export class InputStage {
   readonly core: Core;
   /** The core's memory as a Buffer, for copies and latin1 decoding. */
   readonly memory: Buffer;
+  /** Every read of a client's socket lands here. */
+  readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES_MAX);
   /** Slabs for heads that arrive in pieces. */
   readonly slabs: PoolQueue;
   /** States of chunked decoders. */

@@ -48,7 +48,7 @@ export class Listener {
       closed: (connection) => this.#remove(connection),
     };
     this.#server = createServer(
-      { allowHalfOpen: true, noDelay: true, pauseOnConnect: false },
+      { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
       (socket) => this.#accept(socket),
     );
   }

@@ -33,11 +33,12 @@ export class RequestContent extends Readable {
     this.#source.contentWanted();
   }
 
+  /** `chunk` is the connection's, which reads into it again: what a reader may get is a copy. */
   accept(chunk: Buffer): void {
     this.received += chunk.length;
     contentPassed(chunk.length);
     // A stream that nobody reads any more takes everything: its bytes are being drained.
-    this.full = !this.destroyed && !this.push(chunk);
+    this.full = !this.destroyed && !this.push(Buffer.from(chunk));
   }
 
   finish(): void {

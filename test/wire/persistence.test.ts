@@ -120,6 +120,32 @@ describe.each(ENGINES)("RFC 9112 9.3 persistence, %s", (engine) => {
     expect(wire.handler.exchanges).toHaveLength(2);
   });
 
+  test("what waits for its turn is not touched by what others send", async () => {
+    await start(() => {});
+    const waiting = "GET /waits HTTP/1.1\r\nHost: a\r\n\r\n";
+    const client = await wire.sent(GET + waiting);
+    await wire.delivered(client);
+    // One buffer takes the reads of all connections; without it there is nothing to test.
+    expect((await wire.socketOf(client)).listenerCount("data")).toBe(0);
+    const other = await wire.sent(`GET /${"o".repeat(500)} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await wire.delivered(other);
+    wire.handler.answer = answerPath;
+    for (const exchange of wire.handler.exchanges) respond(exchange, "x");
+    const responses = await client.complete(2);
+    expect(responses[1]?.content.toString()).toBe("GET /waits 0");
+  });
+
+  test("content that waits for its reader is not touched by what others send", async () => {
+    await start(() => {});
+    const post = (letter: string): string =>
+      `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n${letter.repeat(1000)}`;
+    for (const letter of ["a", "b"]) await wire.delivered(await wire.sent(post(letter)));
+    const [first] = wire.handler.exchanges;
+    const pieces: Buffer[] = (await first?.body?.toArray()) ?? [];
+    expect(Buffer.concat(pieces).toString()).toBe("a".repeat(1000));
+    for (const exchange of wire.handler.exchanges) respond(exchange, "x");
+  });
+
   test("the last request that a connection may send is answered with close", async () => {
     await start(answerPath, { requestsPerConnectionMax: 3 });
     const client = await wire.sent(GET.repeat(5));

@@ -1,0 +1,56 @@
+// Large responses on a route without a cache go to the client's socket from the buffer that the
+// origin's was read into: it is read into again only when the socket has taken everything.
+
+import { afterEach, expect, test } from "vitest";
+import { startGateway, type TestGateway } from "../support/gateway.ts";
+import { startOrigin, type TestOrigin } from "../support/origin.ts";
+import { RawClient, requestText } from "../support/raw-client.ts";
+
+let origin: TestOrigin | undefined;
+let gateway: TestGateway | undefined;
+
+afterEach(async () => {
+  await origin?.close();
+  await gateway?.close();
+});
+
+/** Every 8 bytes differ, and those of one path from those of another. */
+function contentOf(path: string, bytes: number): Buffer {
+  const content = Buffer.alloc(bytes);
+  const mark = path.charCodeAt(1);
+  for (let at = 0; at + 8 <= bytes; at += 8) content.writeDoubleLE(mark * 2 ** 32 + at, at);
+  return content;
+}
+
+test.each([
+  ["length", 65_536],
+  ["length", 8 * 1024 * 1024],
+  ["close", 8 * 1024 * 1024],
+])("content by %s, %i bytes, arrives as it was sent, to clients that wait", async (by, bytes) => {
+  origin = await startOrigin(async (connection) => {
+    const head = await connection.readHead();
+    const path = head.split(" ")[1] ?? "";
+    const line = by === "length" ? `Content-Length: ${bytes}\r\n` : "";
+    await connection.send(`HTTP/1.1 200 OK\r\n${line}Connection: close\r\n\r\n`);
+    await connection.send(contentOf(path, bytes));
+    connection.end();
+  });
+  gateway = await startGateway({
+    upstreams: { app: origin.url },
+    routes: [{ match: "/*", to: "app", cache: "off" }],
+  });
+  const paths = ["/a", "/b", "/c", "/d"];
+  const clients: RawClient[] = [];
+  for (const path of paths) {
+    const client = await RawClient.connect(gateway.port);
+    client.socket.pause();
+    await client.send(requestText("GET", path));
+    clients.push(client);
+  }
+  for (const [index, client] of clients.entries()) {
+    client.socket.resume();
+    const response = await client.response();
+    expect(response.content.equals(contentOf(paths[index] ?? "", bytes))).toBe(true);
+    client.socket.destroy();
+  }
+});
