@@ -340,7 +340,7 @@ export class Cache {
    * coming.
    */
   #varyNames(key: CacheKey): readonly string[] {
-    const newest = this.#state.store.get(key)?.variants[0];
+    const newest = this.#state.store.peek(key)?.variants[0];
     return newest?.selecting.map((field) => field.name) ?? NO_NAMES;
   }
 }

@@ -4,10 +4,10 @@
 
 import type { RequestHead } from "../http/message.ts";
 import { preconditionOf } from "./answer.ts";
+import type { CacheEntry } from "./cache-entry.ts";
 import type { ForwardReason } from "./cache-status.ts";
 import type { RouteCaching } from "./forward.ts";
 import type { CacheKey } from "./key.ts";
-import type { CacheEntry } from "./memory-store.ts";
 import type { RequestDirectives } from "./policy/directives.ts";
 import { reuse } from "./policy/reuse.ts";
 import type { RuleName } from "./policy/rules.ts";

@@ -2,8 +2,9 @@
 // and no other instances: whoever hears of a purge calls `Cache.purge` with it.
 
 import { LRUCache } from "lru-cache";
+import type { CacheEntry } from "./cache-entry.ts";
 import { type KeyMemory, keyOfUri, uriPrefixOf } from "./key.ts";
-import type { CacheEntry, MemoryStore } from "./memory-store.ts";
+import type { MemoryStore } from "./memory-store.ts";
 
 /** What is purged. All of it is text, so that a purge can travel as JSON. */
 export type PurgeScope =

@@ -98,7 +98,7 @@ const CACHE: readonly ConfigKey[] = [
     default: "512MB",
     about: "Bytes that stored responses may take in memory, their overhead included.",
     reason: "Or a quarter of the machine's (or container's) memory where that is less.",
-    outcome: "the least recently used are evicted",
+    outcome: "the expired go, then what is asked for least for its size; or it is not stored",
   },
   {
     key: "cache.objectMax",

@@ -26,7 +26,8 @@ import {
   RECORD_METHOD,
   RECORD_PRESENT_LOW,
 } from "../../assembly/layout.ts";
-import type { CacheEntry, MemoryStore } from "../cache/memory-store.ts";
+import type { CacheEntry } from "../cache/cache-entry.ts";
+import type { MemoryStore } from "../cache/memory-store.ts";
 import type { RawFields } from "../cache/policy/vary.ts";
 import type { StoredResponse } from "../cache/stored-response.ts";
 import type { Clock } from "../clock.ts";
@@ -106,6 +107,7 @@ export class HitPath implements RawFields {
     const nowMs = clock.nowMs();
     if (stored === null || nowMs < stored.hitFromMs || nowMs >= stored.hitUntilMs) return null;
     if (!stored.rules.plain) return null;
+    store.use(entry);
     this.#entry = entry;
     this.#stored = stored;
     this.#isHead = method === METHOD_HEAD;

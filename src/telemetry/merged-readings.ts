@@ -3,6 +3,7 @@
 
 import type {
   CacheReading,
+  EntryEndsReading,
   SecondTierReading,
   TargetReading,
   ThreadReadings,
@@ -64,6 +65,18 @@ function mergeTier(a: CacheReading, b: CacheReading): CacheReading {
     bytes: a.bytes + b.bytes,
     bytesMax: a.bytesMax + b.bytesMax,
     evictions: a.evictions + b.evictions,
+    ...(a.ends === undefined || b.ends === undefined ? {} : { ends: mergeEnds(a.ends, b.ends) }),
+  };
+}
+
+function mergeEnds(a: EntryEndsReading, b: EntryEndsReading): EntryEndsReading {
+  return {
+    rejections: a.rejections + b.rejections,
+    expirations: a.expirations + b.expirations,
+    expiredUnused: a.expiredUnused + b.expiredUnused,
+    ended: a.ended + b.ended,
+    uses: a.uses + b.uses,
+    evictedAgeMs: a.evictedAgeMs + b.evictedAgeMs,
   };
 }
 

@@ -8,6 +8,24 @@ export interface CacheReading {
   readonly bytes: number;
   readonly bytesMax: number;
   readonly evictions: number;
+  /** Of a tier that says what became of its entries. */
+  readonly ends?: EntryEndsReading;
+}
+
+/** What became of the entries of a tier; counted since the start. */
+export interface EntryEndsReading {
+  /** Not let in, because what would have to go is asked for more. */
+  readonly rejections: number;
+  /** Dropped or replaced past their lifetime. */
+  readonly expirations: number;
+  /** Of these, never used. */
+  readonly expiredUnused: number;
+  /** Dropped or replaced for any reason. */
+  readonly ended: number;
+  /** Hits of these. */
+  readonly uses: number;
+  /** Time that evicted ones had been stored, all together. */
+  readonly evictedAgeMs: number;
 }
 
 /** The tier behind the memory. */

@@ -78,7 +78,23 @@ describe("a scrape", () => {
 
   test("reads gauges where it was told to", async () => {
     metrics.attach({
-      cache: [{ tier: "l1", entries: 3, bytes: 4096, bytesMax: 8192, evictions: 7 }],
+      cache: [
+        {
+          tier: "l1",
+          entries: 3,
+          bytes: 4096,
+          bytesMax: 8192,
+          evictions: 7,
+          ends: {
+            rejections: 1,
+            expirations: 4,
+            expiredUnused: 2,
+            ended: 12,
+            uses: 30,
+            evictedAgeMs: 7500,
+          },
+        },
+      ],
       connections: { active: 2, idle: 5 },
       targets: [
         {
@@ -121,6 +137,12 @@ describe("a scrape", () => {
       ["gateway_cache_bytes", { tier: "l1" }, 4096],
       ["gateway_cache_bytes_max", { tier: "l1" }, 8192],
       ["gateway_cache_evictions_total", { tier: "l1" }, 7],
+      ["gateway_cache_rejections_total", { tier: "l1" }, 1],
+      ["gateway_cache_expirations_total", { tier: "l1" }, 4],
+      ["gateway_cache_expirations_unused_total", { tier: "l1" }, 2],
+      ["gateway_cache_ended_total", { tier: "l1" }, 12],
+      ["gateway_cache_ended_hits_total", { tier: "l1" }, 30],
+      ["gateway_cache_evicted_age_seconds_total", { tier: "l1" }, 7.5],
       ["gateway_connections", { state: "active" }, 2],
       ["gateway_connections", { state: "idle" }, 5],
       ["gateway_bytes_total", { direction: "received" }, 1000],
