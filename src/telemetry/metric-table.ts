@@ -1,7 +1,8 @@
 // Owns the one table of metrics: name, type, help, labels, and where the values come from. The
 // scrape, docs/metrics.md and the tests read it. Knows no HTTP and no prom-client.
 
-import type { EntryEndsReading, GatewayReadings, SecondTierReading, WorkerReading } from "./readings.ts";
+import { ENTRY_END_METRICS } from "./entry-end-metrics.ts";
+import type { GatewayReadings, SecondTierReading, WorkerReading } from "./readings.ts";
 import { SECOND_TIER_METRICS, secondTier } from "./second-tier-metrics.ts";
 import { UPSTREAM_METRICS } from "./upstream-metrics.ts";
 
@@ -114,36 +115,7 @@ export const METRICS: readonly MetricRow[] = [
     labels: ["tier"],
     read: (from) => from.cache.map((tier) => [[tier.tier], tier.evictions]),
   },
-  ends(
-    "gateway_cache_rejections_total",
-    "Responses not stored, because what would have to make room is asked for more.",
-    (of) => of.rejections,
-  ),
-  ends(
-    "gateway_cache_expirations_total",
-    "Entries removed or replaced past their lifetime.",
-    (of) => of.expirations,
-  ),
-  ends(
-    "gateway_cache_expirations_unused_total",
-    "Entries removed or replaced past their lifetime without a single hit.",
-    (of) => of.expiredUnused,
-  ),
-  ends(
-    "gateway_cache_ended_total",
-    "Entries removed or replaced to make room or past their lifetime, or by a newer response.",
-    (of) => of.ended,
-  ),
-  ends(
-    "gateway_cache_ended_hits_total",
-    "Hits of the entries in gateway_cache_ended_total: divided by it, hits for each stored entry.",
-    (of) => of.uses,
-  ),
-  ends(
-    "gateway_cache_evicted_age_seconds_total",
-    "Time that evicted entries were stored: divided by evictions, their mean age.",
-    (of) => of.evictedAgeMs / 1000,
-  ),
+  ...ENTRY_END_METRICS,
   {
     name: "gateway_cache_entries",
     type: "gauge",
@@ -310,23 +282,6 @@ function cell(
     help,
     labels: ["tier"],
     read: (from) => [[["l1"], from.cells[index] ?? 0], ...secondTier(from.secondTier, second)],
-  };
-}
-
-function ends(
-  name: MetricRow["name"],
-  help: string,
-  read: (ends: EntryEndsReading) => number,
-): MetricRow {
-  return {
-    name,
-    type: "counter",
-    help,
-    labels: ["tier"],
-    read: (from) =>
-      from.cache.flatMap((tier): Sample[] =>
-        tier.ends === undefined ? [] : [[[tier.tier], read(tier.ends)]],
-      ),
   };
 }
 
