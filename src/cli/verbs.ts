@@ -160,6 +160,36 @@ const RUNNING: readonly Verb[] = [
   },
 ];
 
+const DUTY_OPTIONS: readonly Option[] = [
+  { name: "admin", value: "ADDR", about: "where the admin API is; 127.0.0.1:9180" },
+  JSON_OPTION,
+];
+const DUTY_DETAILS = [
+  "TARGET is host:port, as /status and the metrics name it. Lasts until the gateway restarts.",
+  "Exits 1 where no upstream has it, 3 when the admin API cannot be reached.",
+];
+
+const DUTIES: readonly Verb[] = [
+  {
+    name: "drain",
+    usage: "TARGET [--admin ADDR] [--json]",
+    about: "send a target no more requests; those under way finish",
+    details: DUTY_DETAILS,
+    operandsMax: 1,
+    options: DUTY_OPTIONS,
+    load: async () => (await import("./drain.ts")).drain,
+  },
+  {
+    name: "undrain",
+    usage: "TARGET [--admin ADDR] [--json]",
+    about: "send a target requests again, a few at first",
+    details: DUTY_DETAILS,
+    operandsMax: 1,
+    options: DUTY_OPTIONS,
+    load: async () => (await import("./drain.ts")).undrain,
+  },
+];
+
 const SMALL: readonly Verb[] = [
   {
     name: "version",
@@ -185,14 +215,19 @@ const SMALL: readonly Verb[] = [
 const UNAVAILABLE: readonly Verb[] = [
   unavailable("diff", "[FILE]", "the running config against a file"),
   unavailable("reload", "", "read the config again"),
-  unavailable("drain", "TARGET", "send a target no more requests"),
-  unavailable("undrain", "TARGET", "send a target requests again"),
   unavailable("top", "", "what is going on, live"),
   unavailable("tail", "[--errors] [--route R]", "requests as they end"),
   unavailable("bench", "[--quick] [--json FILE]", "measure this machine"),
 ];
 
-export const VERBS: readonly Verb[] = [...SERVING, ...CONFIG, ...RUNNING, ...SMALL, ...UNAVAILABLE];
+export const VERBS: readonly Verb[] = [
+  ...SERVING,
+  ...CONFIG,
+  ...RUNNING,
+  ...DUTIES,
+  ...SMALL,
+  ...UNAVAILABLE,
+];
 
 function unavailable(name: string, usage: string, about: string): Verb {
   return { name, usage, about, details: [], operandsMax: 99, options: [], load: null };

@@ -13,6 +13,7 @@ import { StatusReport } from "../telemetry/status-report.ts";
 import { type Admin, createAdmin } from "./admin.ts";
 import type { Explanation } from "./explain.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
+import type { DutyChange } from "./target-duties.ts";
 import { urlOf } from "./listen-url.ts";
 import { packageVersion } from "./package-version.ts";
 
@@ -26,6 +27,8 @@ export interface AdminServiceParts {
   state(): "starting" | "ready" | "draining";
   /** Asks all threads; one that does not answer is reported as it was. */
   readings(): ReportedReadings | Promise<ReportedReadings>;
+  /** Changes a target's duty in all threads; the upstreams that have the target, or none. */
+  assign(change: DutyChange): readonly string[];
   /** Purges in all threads; says how many stored responses that were. */
   purge(purge: Purge): PurgeCount | Promise<PurgeCount>;
   /** What would become of a request, and why; null where no thread answers. */
@@ -61,6 +64,7 @@ export class AdminService {
       }),
       status: async () => this.#status.read(await readings()),
       config: () => config,
+      assign: (change) => this.#parts.assign(change),
       purge: (purge) => this.#parts.purge(purge),
       explain: (request) => this.#parts.explain(request),
       page: dashboardFiles(),

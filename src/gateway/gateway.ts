@@ -16,6 +16,7 @@ import { type LogSinks, openLogSinks } from "./log-sinks.ts";
 import { Prober } from "../upstream/prober.ts";
 import { probePlans } from "./generation.ts";
 import { redisState } from "./redis-tier.ts";
+import { TargetDuties } from "./target-duties.ts";
 import { ServingThread } from "./serving-thread.ts";
 
 /** What `listen` has bound. */
@@ -56,12 +57,14 @@ class GatewayProcess implements Gateway {
   readonly #sinks: LogSinks;
   readonly #thread: ServingThread;
   readonly #admin: AdminService;
+  readonly #duties: TargetDuties;
   readonly #prober = new Prober(systemClock, (plan, isGood) => this.#thread.probed(plan, isGood));
   #state: "starting" | "ready" | "draining" = "starting";
   #closing: Promise<void> | null = null;
 
   constructor(config: GatewayConfig) {
     this.#config = config;
+    this.#duties = new TargetDuties(config);
     this.#sinks = openLogSinks(config.log);
     const { log: sink, access } = this.#sinks;
     const logger = createLogger({ level: config.log.level, sink, clock: systemClock });
@@ -84,6 +87,11 @@ class GatewayProcess implements Gateway {
       metrics,
       state: () => this.#state,
       readings: () => this.#readings(),
+      assign: (change) => {
+        const upstreams = this.#duties.change(change);
+        this.#thread.assign(change);
+        return upstreams;
+      },
       purge: (purge) => this.#thread.purge(purge),
       explain: (request) => this.explain(request),
     });

@@ -35,6 +35,7 @@ import { Proxy } from "./proxy.ts";
 import { createRedisTier, type RedisTier } from "./redis-tier.ts";
 import { RequestIds } from "./request-ids.ts";
 import { serveFetch } from "./serve-fetch.ts";
+import type { DutyChange } from "./target-duties.ts";
 import { TrustNetwork } from "./trust-network.ts";
 import { wireLimits } from "./wire-limits.ts";
 
@@ -117,6 +118,11 @@ export class ServingThread {
   /** The result of an active check, whichever thread made it. */
   probed({ upstream, target }: ProbedTarget, isGood: boolean): void {
     this.#generation.clusters.get(upstream)?.probed(target, isGood);
+  }
+
+  /** An operator takes a target out of service, or puts it back. */
+  assign({ target, duty }: DutyChange): void {
+    for (const cluster of this.#generation.clusters.values()) cluster.assign(target, duty);
   }
 
   #buildApp(trust: TrustNetwork): App {

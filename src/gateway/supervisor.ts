@@ -23,6 +23,7 @@ import { newIdentity, newSeed } from "./gateway-identity.ts";
 import { type LogSinks, openLogSinks } from "./log-sinks.ts";
 import { probePlans } from "./generation.ts";
 import { redisState } from "./redis-tier.ts";
+import { TargetDuties } from "./target-duties.ts";
 import { claimPorts } from "./reuse-port.ts";
 import type { WorkerStart } from "./worker-messages.ts";
 import { programOf, withoutMiddleware } from "./worker-program.ts";
@@ -61,6 +62,7 @@ class Supervisor implements Serving {
   readonly #seed = newSeed();
   readonly #stopped = new AbortController();
   /** One for all workers; a worker that takes a seat hears with the next check. */
+  readonly #duties: TargetDuties;
   readonly #prober = new Prober(systemClock, ({ upstream, target }, isGood) => {
     for (const { thread } of this.#seats) {
       thread?.send({ kind: "probed", target: { upstream, target }, isGood });
@@ -76,6 +78,7 @@ class Supervisor implements Serving {
 
   constructor(config: GatewayConfig, count: number) {
     this.#config = config;
+    this.#duties = new TargetDuties(config);
     this.#sinks = openLogSinks(config.log);
     const { level } = config.log;
     this.#logger = createLogger({ level, sink: this.#sinks.log, clock: systemClock });
@@ -137,6 +140,7 @@ class Supervisor implements Serving {
       const thread = new WorkerThread(start, {
         ready: (urls, engine) => {
           this.#engine = engine as Engine;
+          for (const change of this.#duties.changes()) thread.send({ kind: "assign", change });
           resolve(urls);
         },
         lines: (sink, batch) => this.#sinks[sink]?.append(batch),
@@ -190,6 +194,11 @@ class Supervisor implements Serving {
       metrics: this.#metrics,
       state: () => this.#state,
       readings: () => this.#readings(),
+      assign: (change) => {
+        const upstreams = this.#duties.change(change);
+        for (const { thread } of this.#seats) thread?.send({ kind: "assign", change });
+        return upstreams;
+      },
       purge: (purge) => this.#purge(purge),
       explain: (request) => this.#explain(request),
     });

@@ -9,6 +9,7 @@ import type { Purge } from "../cache/purge.ts";
 import type { ThreadReadings } from "../telemetry/readings.ts";
 import type { ProbedTarget } from "../upstream/prober.ts";
 import type { GatewayIdentity } from "./forwarding.ts";
+import type { DutyChange } from "./target-duties.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 
 export type LogSinkName = "log" | "access";
@@ -36,6 +37,7 @@ export type ToWorker =
   | { readonly kind: "explain"; readonly id: number; readonly request: RequestHead }
   | { readonly kind: "peer"; readonly index: number; readonly port: MessagePort }
   | { readonly kind: "probed"; readonly target: ProbedTarget; readonly isGood: boolean }
+  | { readonly kind: "assign"; readonly change: DutyChange }
   | { readonly kind: "logged"; readonly sink: LogSinkName; readonly bytes: number };
 
 export type FromWorker =

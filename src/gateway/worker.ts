@@ -78,6 +78,9 @@ class Worker {
           explanation: this.#serving.explain(message.request),
         });
         break;
+      case "assign":
+        this.#serving?.assign(message.change);
+        break;
       case "probed":
         this.#serving?.probed(message.target, message.isGood);
         break;

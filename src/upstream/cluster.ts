@@ -21,7 +21,7 @@ import {
   type TargetProtocol,
   type TargetStatus,
 } from "./target.ts";
-import type { EjectRules, Verdict } from "./target-state.ts";
+import type { EjectRules, TargetDuty, Verdict } from "./target-state.ts";
 import { type TlsConfig, TlsIdentity } from "./tls-identity.ts";
 
 export interface ClusterConfig {
@@ -205,6 +205,17 @@ export class Cluster implements CallHost {
       retriesRunning: this.#budget.running,
       budgetExhausted: this.#budget.exhausted,
     };
+  }
+
+  /** An operator takes a target out of service, or puts it back; what runs or waits there ends. */
+  assign(name: string, duty: TargetDuty): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const target of this.#targets) {
+      if (target.name !== name || target.state.draining === (duty === "draining")) continue;
+      target.state.draining = duty === "draining";
+      if (duty === "serving") target.state.start(nowMs);
+    }
+    this.#balancer.refresh(nowMs);
   }
 
   /** The result of an active probe of the target that is called "host:port". */

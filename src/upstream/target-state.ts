@@ -47,6 +47,9 @@ export type Condition =
   | "probe_failed"
   | "draining";
 
+/** What an operator wants of a target. */
+export type TargetDuty = "serving" | "draining";
+
 /** May be chosen; only for trials; out, but asked before nobody is; never. */
 export type Standing = "in" | "trial" | "out" | "shut";
 

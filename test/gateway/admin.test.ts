@@ -38,6 +38,7 @@ async function start(overrides: Partial<AdminDependencies> = {}): Promise<void> 
       purged.push(purge);
       return { purged: 2 };
     },
+    assign: () => [],
     explain: (request) => request,
     page: new Map([["/", { type: "text/html; charset=utf-8", content: "<p>ä</p>" }]]),
     onError: (error) => errors.push(error),
@@ -357,6 +358,7 @@ describe("the end", () => {
       metrics: async () => ({ type: "text/plain", text: "" }),
       status: () => null,
       config: () => null,
+      assign: () => [],
       purge: () => ({ purged: 0 }),
       explain: () => null,
       page: new Map(),

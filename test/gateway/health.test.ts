@@ -195,3 +195,33 @@ test("one prober serves every worker", async () => {
     expect((await get("/", workers.port)).status).toBe(200);
   expect(requestsAt(0)).toBe(before);
 });
+
+test("a drained target gets nothing until it is put back, in every worker", async () => {
+  const fine = origin(
+    () => 200,
+    () => 200,
+  );
+  const targets = await start(fine, fine);
+  await using workers = await startWorkers(2, {
+    upstreams: { app: { targets, balance: "round-robin", slowStart: "off" } },
+    routes: [{ match: "/*", to: "app", cache: "off" }],
+  });
+  const host = origins[0]?.host ?? "";
+  const ask = async (count: number): Promise<void> => {
+    for (let turn = 0; turn < count; turn += 1) {
+      expect((await get("/", workers.port)).status).toBe(200);
+    }
+  };
+  await ask(4);
+  const drained = await workers.admin("POST", `/targets/${host}/drain`, {});
+  expect(await drained.json()).toEqual({ target: host, duty: "draining", upstreams: ["app"] });
+  await workers.metricIs("gateway_upstream_healthy", { target: host }, 0);
+  const before = requestsAt(0);
+  await ask(8);
+  expect(requestsAt(0)).toBe(before);
+  expect((await workers.admin("POST", "/targets/10.0.0.1:1/drain", {})).status).toBe(404);
+  expect((await workers.admin("POST", `/targets/${host}/undrain`, {})).status).toBe(200);
+  await workers.metricIs("gateway_upstream_healthy", { target: host }, 1);
+  await ask(8);
+  expect(requestsAt(0)).toBeGreaterThan(before);
+});
