@@ -3,8 +3,8 @@
 // no clusters.
 
 import type { Clock } from "../clock.ts";
-import { hasField, withoutFields } from "../http/fields.ts";
-import type { FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
+import { withoutFields } from "../http/fields.ts";
+import type { RequestHead, ResponseHead } from "../http/message.ts";
 import { type Answer, answerFrom } from "./answer.ts";
 import { type CacheOptions, CacheState, type CacheStats } from "./cache-state.ts";
 import { type ForwardReason, hitStatus, refusalStatus } from "./cache-status.ts";
@@ -14,6 +14,10 @@ import type { Forward, RouteCaching } from "./forward.ts";
 import { type CacheKey, type KeyMemory, keyOfUri, uriPrefixOf } from "./key.ts";
 import { bypassRule, lookupRule } from "./lookup-rule.ts";
 import type { MemoryStore } from "./memory-store.ts";
+import { CONDITIONS, isConditional, isParticular } from "./particular-requests.ts";
+import type { Claim } from "./peer-table.ts";
+import { hostForPeers } from "./peer-host.ts";
+import type { CachePeers } from "./peers.ts";
 import { type OpenFill, OpenFills } from "./open-fills.ts";
 import { type RequestDirectives, requestDirectives } from "./policy/directives.ts";
 import { invalidatedUris } from "./policy/invalidation.ts";
@@ -49,6 +53,8 @@ export interface Joined {
    * `attach`.
    */
   readonly fill: LedFill | null;
+  /** The worker that is asking the origin server already: to be asked through `askPeer` instead. */
+  readonly peer: number | null;
 }
 
 /** What an origin call pushes into. */
@@ -62,9 +68,23 @@ export class Cache {
   readonly #memory: KeyMemory;
   readonly #fills = new OpenFills();
 
-  constructor(memory: KeyMemory, clock: Clock, options: CacheOptions) {
+  readonly #peers: CachePeers | null;
+
+  /** `peers`: the caches of other workers, which share fills with this one. */
+  constructor(
+    memory: KeyMemory,
+    clock: Clock,
+    options: CacheOptions,
+    peers: CachePeers | null = null,
+  ) {
     this.#memory = memory;
+    this.#peers = peers;
     this.#state = new CacheState(clock, options);
+    peers?.serve(
+      hostForPeers(memory, this.#state, this.#fills, (key) => {
+        this.#remove(key, null);
+      }),
+    );
   }
 
   get store(): MemoryStore {
@@ -106,7 +126,7 @@ export class Cache {
     const open = mayWait ? this.#fills.find(key, request) : undefined;
     if (open !== undefined) {
       this.#state.stats.collapsed++;
-      return { ticket: open.join(reader), fill: null, plan: null };
+      return { ticket: open.join(reader), fill: null, plan: null, peer: null };
     }
     return this.#lead(forward, reader, mayWait);
   }
@@ -303,6 +323,7 @@ export class Cache {
       if (key === undefined) continue;
       const count = this.#remove(key, plan);
       this.#state.secondTier?.invalidate(key, count);
+      this.#peers?.invalidate(key.uri);
     }
   }
 
@@ -321,18 +342,30 @@ export class Cache {
     const plan = new CachePlan(this.#state, forward, names, {
       closed: () => {
         if (open !== null) this.#fills.remove(open);
+        if (claim === "mine" && key !== null) this.#peers?.release(key);
+        claim = "nobody";
       },
       unsafe: (head) => this.#invalidate(forward, head, plan),
     });
     const shared = isJoinable ? new Fill(plan, limits, this.#state.budget) : null;
+    const coordinates = shared !== null && key !== null && this.#peers !== null;
+    let claim: Claim = coordinates ? this.#peers.claim(key) : "nobody";
+    const peer = typeof claim === "number" ? claim : null;
     const open: OpenFill | null =
       key === null
         ? null
-        : { key, fill: shared, plan, next: null, previous: null, isListed: false };
+        : { key, fill: shared, plan, peer, next: null, previous: null, isListed: false };
     if (open !== null) this.#fills.add(open);
-    if (shared !== null) return { ticket: shared.join(reader), fill: shared, plan };
+    if (shared !== null) return { ticket: shared.join(reader), fill: shared, plan, peer };
     const solo = new SoloFill(plan, limits, this.#state.budget, reader);
-    return { ticket: solo, fill: solo, plan };
+    return { ticket: solo, fill: solo, plan, peer: null };
+  }
+
+  /** Has a fill filled by the worker that leads it; `alone` is called when that cannot be. */
+  askPeer(peer: number, forward: Forward, fill: LedFill, alone: () => void): void {
+    const { key, request } = forward;
+    if (this.#peers === null || key === null || !(fill instanceof Fill)) alone();
+    else this.#peers.ask(peer, key.uri, request, fill, alone);
   }
 
   /**
@@ -355,26 +388,3 @@ const NO_NAMES: readonly string[] = [];
 
 /** Neither a way around the cache nor a validation for a request that has its answer. */
 const COUNTED_AS_MISS: ReadonlySet<RuleName> = new Set(["uri_miss", "vary_miss", "stale"]);
-
-const CONDITIONS = new Set([
-  "if-match",
-  "if-modified-since",
-  "if-none-match",
-  "if-range",
-  "if-unmodified-since",
-  "range",
-]);
-
-function isConditional(fields: FieldLines): boolean {
-  for (const name of CONDITIONS) if (hasField(fields, name)) return true;
-  return false;
-}
-
-/**
- * The client wants something newer or less kept than the next one: it has an origin request of its
- * own.
- */
-function isParticular(directives: RequestDirectives): boolean {
-  const { noCache, noStore, maxAge, minFresh } = directives;
-  return noCache || noStore || maxAge !== undefined || minFresh !== undefined;
-}

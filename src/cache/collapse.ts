@@ -3,9 +3,10 @@
 // stores: a plan decides on the head.
 
 import type { GatewayError } from "../http/errors.ts";
-import { getField } from "../http/fields.ts";
 import type { FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
 import type { Answer } from "./answer.ts";
+import type { ExchangeTimes } from "./policy/freshness.ts";
+import { contentLengthOf, type FillPlan } from "./fill-contract.ts";
 import type { FillBudget, FillLimits } from "./fill-limits.ts";
 
 /** The call to the origin server; `resume` after `onData` returned false. */
@@ -45,35 +46,6 @@ export interface FillTicket {
   resume(): void;
   /** The reader is gone: no call follows. The last one to leave aborts the source. */
   leave(): void;
-}
-
-export type FillVerdict =
-  /** Kept from the first byte, for `admits` readers and for `complete`. */
-  | { readonly kind: "store" }
-  /** For the leader alone; everybody else is released. */
-  | { readonly kind: "pass" }
-  /**
-   * The origin server's content is not wanted: each reader gets its answer from a stored response.
-   */
-  | { readonly kind: "answer"; readonly answerFor: (reader: FillReader) => Answer }
-  /** Useless for everybody. */
-  | { readonly kind: "retry" };
-
-/** What the cache decides for one fill. */
-export interface FillPlan {
-  decide(head: ResponseHead): FillVerdict;
-  /** No head will come: answers from a stored response, or undefined. */
-  standIn(error: GatewayError): ((reader: FillReader) => Answer) | undefined;
-  /** A response that is stored may also go to this reader, which has waited or comes now. */
-  admits(request: RequestHead): boolean;
-  /** The head for one reader. */
-  headFor(head: ResponseHead, collapsed: "leader" | "collapsed"): ResponseHead;
-  /** The whole response has arrived. */
-  complete(pieces: readonly Uint8Array[]): void;
-  /** It will not be stored after all: too large, or no room for what is in flight. */
-  abandon(reason: "too_large" | "over_budget"): void;
-  /** Nobody can join any more. */
-  close(): void;
 }
 
 type FillState = "waiting" | "storing" | "passing" | "draining" | "ended";
@@ -116,8 +88,11 @@ export class Fill {
   }
 
   /** The first reader leads: it gets the response even if that is not one to share. */
-  join(reader: FillReader): FillTicket {
-    const cursor = new Cursor(this, reader, this.#cursors.size === 0 ? "leader" : "collapsed");
+  join(
+    reader: FillReader,
+    role: Role = this.#cursors.size === 0 ? "leader" : "collapsed",
+  ): FillTicket {
+    const cursor = new Cursor(this, reader, role);
     this.#cursors.add(cursor);
     // A late reader must have its ticket before the first call.
     if (this.#head !== null) queueMicrotask(() => this.#catchUp(cursor));
@@ -137,6 +112,12 @@ export class Fill {
     }
   }
 
+  /** The head of a response that another worker asked the origin server for. */
+  onPeerHead(head: ResponseHead, times: ExchangeTimes): void {
+    this.#plan.cameFromPeer(times);
+    this.onHead(head);
+  }
+
   onHead(head: ResponseHead): void {
     if (this.#state !== "waiting") return;
     const verdict = this.#plan.decide(head);
@@ -153,7 +134,7 @@ export class Fill {
     this.#state = verdict.kind === "store" ? "storing" : "passing";
     if (this.#state === "passing") this.#plan.close();
     for (const cursor of this.#cursors) {
-      if (this.#keeps(cursor)) cursor.start(this.#plan.headFor(head, cursor.role));
+      if (this.#keeps(cursor)) cursor.start(head, this.#plan);
       else this.#release(cursor);
     }
   }
@@ -248,7 +229,7 @@ export class Fill {
       this.#release(cursor);
       return;
     }
-    cursor.start(this.#plan.headFor(this.#head, cursor.role));
+    cursor.start(this.#head, this.#plan);
     this.#pump(cursor);
     this.#settle();
   }
@@ -354,26 +335,30 @@ export class Fill {
   }
 }
 
+/** A peer is another worker's cache: it gets the head as the origin sent it, and decides itself. */
+type Role = "leader" | "collapsed" | "peer";
+
 /** One reader's place in the content. */
 class Cursor implements FillTicket {
   readonly #fill: Fill;
   readonly reader: FillReader;
-  readonly role: "leader" | "collapsed";
+  readonly role: Role;
   /** Number of the next piece. */
   piece = 0;
   paused = false;
   started = false;
   active = true;
 
-  constructor(fill: Fill, reader: FillReader, role: "leader" | "collapsed") {
+  constructor(fill: Fill, reader: FillReader, role: Role) {
     this.#fill = fill;
     this.reader = reader;
     this.role = role;
   }
 
-  start(head: ResponseHead): void {
+  start(head: ResponseHead, plan: FillPlan): void {
     this.started = true;
-    this.reader.onHead(head, contentLengthOf(head));
+    const own = this.role === "peer" ? head : plan.headFor(head, this.role);
+    this.reader.onHead(own, contentLengthOf(head));
   }
 
   end(): void {
@@ -391,10 +376,4 @@ class Cursor implements FillTicket {
     this.active = false;
     this.#fill.remove(this);
   }
-}
-
-/** -1 without a valid one. */
-export function contentLengthOf(head: ResponseHead): number {
-  const value = getField(head.fields, "content-length");
-  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : -1;
 }

@@ -8,11 +8,12 @@ import type { RequestHead, ResponseHead } from "../http/message.ts";
 import { type Answer, answerFrom } from "./answer.ts";
 import type { CacheState } from "./cache-state.ts";
 import { forwardStatus } from "./cache-status.ts";
-import type { FillPlan, FillReader, FillVerdict } from "./collapse.ts";
+import type { FillReader } from "./collapse.ts";
+import type { FillPlan, FillVerdict } from "./fill-contract.ts";
 import type { Forward } from "./forward.ts";
 import type { CacheKey } from "./key.ts";
 import { requestDirectives, responseDirectives } from "./policy/directives.ts";
-import { ageSeconds, metadataOf } from "./policy/freshness.ts";
+import { ageSeconds, type ExchangeTimes, metadataOf } from "./policy/freshness.ts";
 import { isSafe } from "./policy/invalidation.ts";
 import { isOriginFailure, standInRule } from "./policy/reuse.ts";
 import type { RuleName } from "./policy/rules.ts";
@@ -35,9 +36,12 @@ export class CachePlan implements FillPlan {
   readonly #state: CacheState;
   #forward: Forward;
   readonly #events: PlanEvents;
-  readonly #requestMs: number;
   /** What the second tier is told with what comes: which purges it cannot know. */
   readonly #position: JournalPosition;
+  #requestMs: number;
+  #responseMs = 0;
+  /** Another worker has asked the origin server. */
+  #isPeers = false;
   readonly #authorization: string | undefined;
   /** Which requests may wait; before the head, a guess from what is stored under the key. */
   #selecting: readonly SelectingField[];
@@ -69,7 +73,19 @@ export class CachePlan implements FillPlan {
     return selectingFields(all, request.fields);
   }
 
+  /** When the response was asked for, and when its head came. */
+  get times(): ExchangeTimes {
+    return { requestMs: this.#requestMs, responseMs: this.#responseMs };
+  }
+
+  cameFromPeer(times: ExchangeTimes): void {
+    this.#requestMs = times.requestMs;
+    this.#responseMs = times.responseMs;
+    this.#isPeers = true;
+  }
+
   decide(head: ResponseHead): FillVerdict {
+    if (!this.#isPeers) this.#responseMs = this.#state.clock.nowMs();
     const { request, stored, key } = this.#forward;
     const nowMs = this.#state.clock.nowMs();
     this.#head = head;
@@ -87,7 +103,7 @@ export class CachePlan implements FillPlan {
     }
     const { mode } = this.#forward.caching;
     if (key === null || mode.kind === "off") return { kind: "pass" };
-    const times = { requestMs: this.#requestMs, responseMs: nowMs };
+    const times = this.times;
     const decision = mayStore(request, head, times, mode, this.#state.options.freshness);
     this.#decision = this.#fitted(decision, head);
     if (request.method === "GET") this.#learn(this.#decision, key, head, nowMs);
@@ -130,7 +146,8 @@ export class CachePlan implements FillPlan {
     return selects(this.#selecting, request.fields);
   }
 
-  headFor(head: ResponseHead, role: "leader" | "collapsed"): ResponseHead {
+  headFor(head: ResponseHead, of: "leader" | "collapsed"): ResponseHead {
+    const role = this.#isPeers ? "collapsed" : of;
     const fields = this.#agedFields([...withoutTagFields(head.fields)], role);
     fields.push("Cache-Status", this.#forwardStatus(head.status, role));
     return { status: head.status, reason: head.reason, fields };

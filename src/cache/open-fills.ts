@@ -14,6 +14,8 @@ export interface OpenFill {
   readonly plan: CachePlan;
   /** null: nobody may join. */
   readonly fill: Fill | null;
+  /** The worker that it comes from; null where this one asks the origin server. */
+  readonly peer: number | null;
   next: OpenFill | null;
   previous: OpenFill | null;
   isListed: boolean;
@@ -49,9 +51,13 @@ export class OpenFills {
 
   /** One that this request may join. */
   find(key: CacheKey, request: RequestHead): Fill | undefined {
+    return this.findOpen(key, request)?.fill ?? undefined;
+  }
+
+  findOpen(key: CacheKey, request: RequestHead): OpenFill | undefined {
     for (let open = this.#chains[chainOf(key)] ?? null; open !== null; open = open.next) {
       const { fill } = open;
-      if (fill !== null && open.key.equals(key) && fill.admits(request)) return fill;
+      if (fill !== null && open.key.equals(key) && fill.admits(request)) return open;
     }
     return undefined;
   }

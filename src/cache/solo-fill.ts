@@ -5,13 +5,8 @@
 import type { GatewayError } from "../http/errors.ts";
 import type { Answer } from "./answer.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
-import {
-  contentLengthOf,
-  type FillPlan,
-  type FillReader,
-  type FillSource,
-  type FillTicket,
-} from "./collapse.ts";
+import type { FillReader, FillSource, FillTicket } from "./collapse.ts";
+import { contentLengthOf, type FillPlan } from "./fill-contract.ts";
 import type { FillBudget, FillLimits } from "./fill-limits.ts";
 
 export class SoloFill implements FillTicket {

@@ -1,7 +1,8 @@
 // Hot. Owns the way of a response that no cache may touch: from the origin call to the one exchange
 // that asked for it, at that exchange's pace. Has the shape of the cache's fills.
 
-import { contentLengthOf, type FillReader, type FillTicket } from "../cache/collapse.ts";
+import type { FillReader, FillTicket } from "../cache/collapse.ts";
+import { contentLengthOf } from "../cache/fill-contract.ts";
 import type { GatewayError } from "../http/errors.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
 import type { OriginCall, OriginHandler } from "../upstream/attempt.ts";

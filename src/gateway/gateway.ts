@@ -77,6 +77,7 @@ class GatewayProcess implements Gateway {
       accessLog: access === null ? null : new AccessLog(access, systemClock),
       identity: newIdentity(),
       seed: newSeed(),
+      peers: null,
       reusePort: false,
     });
     this.#admin = new AdminService({

@@ -146,7 +146,7 @@ class Delivery implements DirectReader {
   /** Waits for the origin request of another, or makes one. */
   #join(forward: Forward, reader: FillReader): FillTicket {
     const { cache } = this.#options;
-    const { fill, plan, ticket } = cache.join(forward, reader, this.#attempt);
+    const { fill, plan, ticket, peer } = cache.join(forward, reader, this.#attempt);
     if (fill === null || plan === null) {
       if (reader === this) this.#exchange.outcome.cache = "collapsed";
       return ticket;
@@ -157,7 +157,11 @@ class Delivery implements DirectReader {
     const refresh = (stale: Forward): void => {
       this.#join(stale, backgroundReader(stale.request));
     };
-    if (!cache.recall(forward, { fill, plan }, { origin, refresh })) origin(forward);
+    const lead = (): void => {
+      if (!cache.recall(forward, { fill, plan }, { origin, refresh })) origin(forward);
+    };
+    if (peer === null) lead();
+    else cache.askPeer(peer, forward, fill, lead);
     return ticket;
   }
 

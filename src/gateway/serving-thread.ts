@@ -5,6 +5,7 @@
 import type { Logger } from "pino";
 import { Cache } from "../cache/cache.ts";
 import { CACHE_DEFAULTS, type CacheOptions } from "../cache/cache-state.ts";
+import type { CachePeers } from "../cache/peers.ts";
 import type { Purge, PurgeCount } from "../cache/purge.ts";
 import { systemClock } from "../clock.ts";
 import { type Core, type Engine, loadCore } from "../core/core.ts";
@@ -48,6 +49,8 @@ export interface ServingParts {
   readonly identity: GatewayIdentity;
   /** Seed of the key hash, the same in all threads of the gateway. */
   readonly seed: bigint;
+  /** The caches of other workers; null where there are none. */
+  readonly peers: CachePeers | null;
   /** Others listen on the same ports. */
   readonly reusePort: boolean;
 }
@@ -81,7 +84,12 @@ export class ServingThread {
     this.#logger = logger;
     this.#core = loadCore({ seed: parts.seed });
     this.#stage = new InputStage(this.#core);
-    this.cache = new Cache(this.#core, this.#clock, cacheOptions(config, this.#ids.prefix));
+    this.cache = new Cache(
+      this.#core,
+      this.#clock,
+      cacheOptions(config, this.#ids.prefix),
+      parts.peers,
+    );
     countInCells(this.cache.stats, metrics);
     this.#tier = createRedisTier(config, { cache: this.cache, clock: this.#clock, logger });
     this.#generation = buildGeneration(config, {

@@ -3,6 +3,7 @@
 // that nothing that a worker does holds up the admin listener, nor the other way round.
 
 import { setTimeout as delay } from "node:timers/promises";
+import { MessageChannel } from "node:worker_threads";
 import type { Logger } from "pino";
 import { releaseAll } from "../cache/peer-table.ts";
 import type { RequestHead } from "../http/message.ts";
@@ -69,6 +70,8 @@ class Supervisor implements Serving {
     }
   });
   #served: GatewayConfig;
+  /** Purges that the workers were told of. */
+  #purges = 0;
   #program: WorkerStart["program"] = null;
   #admin: AdminService | null = null;
   #engine: Engine = "reference";
@@ -132,6 +135,7 @@ class Supervisor implements Serving {
       memory,
       metricsOffset: workerBlocks[index]?.offset ?? 0,
       peers: { index, offset: peerTableOffset },
+      purges: this.#purges,
       identity: this.#identity,
       seed: this.#seed,
       logsAccess: this.#config.log.access.kind !== "off",
@@ -151,9 +155,20 @@ class Supervisor implements Serving {
       });
       const seat = this.#seats[index];
       if (seat === undefined) return;
+      this.#introduce(thread);
       seat.thread = thread;
       seat.startedMs = systemClock.monotonicMs();
     });
+  }
+
+  /** Every worker speaks with every other over a port of their own. */
+  #introduce(thread: WorkerThread): void {
+    for (const { thread: other } of this.#seats) {
+      if (other === null || other === thread) continue;
+      const { port1, port2 } = new MessageChannel();
+      thread.send({ kind: "peer", index: other.index, port: port1 }, [port1]);
+      other.send({ kind: "peer", index: thread.index, port: port2 }, [port2]);
+    }
   }
 
   /** A thread has ended. While the gateway serves, another takes its seat. */
@@ -232,6 +247,7 @@ class Supervisor implements Serving {
   }
 
   async #purge(purge: Purge): Promise<PurgeCount> {
+    this.#purges++;
     const counts = await Promise.all(
       this.#seats.map(async ({ thread }) => (await thread?.purge(purge, PURGE_TIMEOUT_MS)) ?? 0),
     );

@@ -25,6 +25,8 @@ export interface WorkerStart {
   readonly memory: SharedArrayBuffer;
   readonly metricsOffset: number;
   readonly peers: PeerSetup;
+  /** Purges that were sent to the workers before this one started. */
+  readonly purges: number;
   readonly identity: GatewayIdentity;
   readonly seed: bigint;
   readonly logsAccess: boolean;

@@ -2,6 +2,8 @@
 // the two. Whatever it throws ends it, and the supervisor replaces it.
 
 import { parentPort, workerData } from "node:worker_threads";
+import { CachePeers } from "../cache/peers.ts";
+import { PeerTable } from "../cache/peer-table.ts";
 import type { Purge } from "../cache/purge.ts";
 import { systemClock } from "../clock.ts";
 import { AccessLog } from "../telemetry/access-log.ts";
@@ -20,10 +22,12 @@ class Worker {
     access: new WorkerLogOutput((batch) => sendLines("access", batch)),
   };
   readonly #sinks: Record<LogSinkName, Sink>;
+  readonly #peers: CachePeers;
   #serving: ServingThread | null = null;
 
   constructor(start: WorkerStart) {
     this.#start = start;
+    this.#peers = new CachePeers(new PeerTable(start.memory, start.peers), start.purges);
     const { log, access } = this.#outputs;
     this.#sinks = {
       log: new Sink({ destination: log }),
@@ -46,6 +50,7 @@ class Worker {
       accessLog: logsAccess ? new AccessLog(this.#sinks.access, systemClock) : null,
       identity,
       seed,
+      peers: this.#peers,
       reusePort: true,
     });
     this.#serving = serving;
@@ -85,7 +90,7 @@ class Worker {
         this.#serving?.probed(message.target, message.isGood);
         break;
       case "peer":
-        message.port.close();
+        this.#peers.connect(message.index, message.port);
         break;
       case "logged":
         this.#outputs[message.sink].taken(message.bytes);
@@ -94,6 +99,7 @@ class Worker {
   }
 
   #purge(purge: Purge): number {
+    this.#peers.purges++;
     return this.#serving?.purge(purge).purged ?? 0;
   }
 

@@ -1,6 +1,6 @@
 // Owns a plan whose decisions the test makes, and which records what it is told.
 
-import type { FillPlan, FillVerdict } from "../../src/cache/collapse.ts";
+import type { FillPlan, FillVerdict } from "../../src/cache/fill-contract.ts";
 import type { ResponseHead } from "../../src/http/message.ts";
 
 export class FakePlan implements FillPlan {
@@ -10,6 +10,10 @@ export class FakePlan implements FillPlan {
   abandoned = "";
   isClosed = false;
   standInFor: ReturnType<FillPlan["standIn"]>;
+
+  cameFromPeer(): void {
+    // These fills are the origin server's.
+  }
 
   decide(): FillVerdict {
     return this.verdict;
