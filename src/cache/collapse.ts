@@ -125,7 +125,9 @@ export class Fill {
       this.#state = "draining";
       this.#plan.close();
       for (const cursor of this.#takeAll()) {
-        if (verdict.kind === "retry") cursor.reader.onRelease();
+        const isOthers = verdict.kind === "answer" && verdict.isForLeader === true;
+        const isReleased = isOthers && cursor.role !== "leader";
+        if (verdict.kind === "retry" || isReleased) cursor.reader.onRelease();
         else cursor.reader.onAnswer(verdict.answerFor(cursor.reader));
       }
       return;

@@ -15,7 +15,12 @@ export type FillVerdict =
   /**
    * The origin server's content is not wanted: each reader gets its answer from a stored response.
    */
-  | { readonly kind: "answer"; readonly answerFor: (reader: FillReader) => Answer }
+  | {
+      readonly kind: "answer";
+      readonly answerFor: (reader: FillReader) => Answer;
+      /** Validated for the request that was sent: the others need one of their own. */
+      readonly isForLeader?: boolean;
+    }
   /** Useless for everybody. */
   | { readonly kind: "retry" };
 

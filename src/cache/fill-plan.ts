@@ -248,8 +248,13 @@ export class CachePlan implements FillPlan {
     }
     this.#state.stats.revalidated++;
     const current = this.#freshened(stored, head, nowMs);
+    const { metadata } = current;
+    const sharedSeconds = metadata.lifetimeSeconds + metadata.staleWhileRevalidateSeconds;
+    const isShared = !metadata.noCache && nowMs < metadata.bornMs + sharedSeconds * 1000;
     return {
       kind: "answer",
+      // What is validated before each use may be one client's: this says nothing of others.
+      isForLeader: !isShared,
       answerFor: (reader) => {
         const isLeader = reader.request === this.#forward.request;
         const status = forwardStatus(this.#state.cacheName, {

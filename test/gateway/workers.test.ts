@@ -85,6 +85,17 @@ test("a purge empties every worker, and its answer is the sum", async () => {
   await closeAll(clients);
 });
 
+test("one that has it stored explains", async () => {
+  await using gateway = await startWorkers(2, { upstreams: { app: origin.url } });
+  await get(gateway.port, "/stored");
+  const query = new URLSearchParams({ url: "http://a.test/stored" });
+  const explained = await gateway.admin("GET", `/explain?${query.toString()}`);
+  expect(await explained.json()).toMatchObject({
+    route: { to: "app" },
+    cache: { rule: "fresh", tier: "l1" },
+  });
+});
+
 test("an address that is taken ends the start with the system's error", async () => {
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));

@@ -15,7 +15,7 @@ export type CacheMode =
   | { readonly kind: "auto" }
   | ({ readonly kind: "ttl" } & TtlRules);
 
-/** Times of the operator. They replace what the origin server says of freshness, and nothing else. */
+/** Times of the operator. They replace what the origin server says of freshness, nothing else. */
 export interface TtlRules {
   /** Of responses that are cacheable by heuristics; null: what the origin server says. */
   readonly ttlSeconds: number | null;
@@ -134,7 +134,12 @@ export function metadataOf(
     // s-maxage means proxy-revalidate too (RFC 9111 section 5.2.2.10). Where the origin server
     // grants a stale-while-revalidate or stale-if-error window beside it, that window is its own,
     // more specific word.
-    mustRevalidate: !mayBeStale || (directives.sMaxAge !== undefined && !directives.targeted),
+    // What was never fresh may have been made for one client, and only the origin server can tell:
+    // neither another client's max-stale nor a failure makes it everybody's.
+    mustRevalidate:
+      !mayBeStale ||
+      lifetimeSeconds === 0 ||
+      (directives.sMaxAge !== undefined && !directives.targeted),
     dateMs: dateOf(fields, responseMs),
     etag: parseEntityTag(getField(fields, "etag") ?? "")?.text ?? "",
     lastModified: Number.isNaN(lastModifiedMs) ? "" : lastModified,
