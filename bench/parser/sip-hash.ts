@@ -1,5 +1,5 @@
-// SipHash-1-3 with 64 bits in 32-bit halves: of the hashes as strong as XXH3 (64 bits or more, and no
-// collisions known that hold whatever the seed) the fastest that was found in pure JavaScript.
+// SipHash-1-3 with 64 bits in 32-bit halves: of the hashes as strong as XXH3 (64 bits or more, and
+// no collisions known that hold whatever the seed) the fastest found in pure JavaScript.
 // XXH64 in 32-bit halves takes 1.6 to 2.6 times as long, anything with BigInt many times.
 
 /** Hashes the first `length` bytes under four words of key; writes low and high half to `out`. */

@@ -176,8 +176,15 @@ function routingPath(exchange: Exchange | undefined): string {
   const name = host === "" ? NO_HOST : encodeForRouting(host);
   // The asterisk form is the path of no route but those that take everything.
   if (path === "*") return `/${name}/%2A`;
-  return `/${name}${encodeForRouting(query < 0 ? path : path.slice(0, query))}`;
+  const whole = query < 0 ? path : path.slice(0, query);
+  return `/${name}${encodeForRouting(whole.includes("//") ? whole.replace(SLASHES, "/") : whole)}`;
 }
+
+/**
+ * A run of slashes is compared as one, as nginx does it: many origin servers read `//admin` as
+ * `/admin`, and it must not reach them by a route with other rules. It is forwarded as it came.
+ */
+const SLASHES = /\/{2,}/g;
 
 /** An HTTP/1.0 request without Host, or the asterisk form: matches routes that name no host. */
 const NO_HOST = "-";

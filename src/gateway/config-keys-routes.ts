@@ -10,7 +10,8 @@ const ROUTING: readonly ConfigKey[] = [
     form: form.ROUTE_MATCH,
     default: null,
     required: true,
-    about: "[METHOD ][host]/path; `*` is one segment, a `*` at the end is anything.",
+    about:
+      "[METHOD ][host]/path; `*` is one segment, a `*` at the end is anything, a run of slashes one.",
     reason: "The most specific match wins: host, then path from the left, then method.",
   },
   {

@@ -99,6 +99,9 @@ function parsePath(
 ): Pick<RouteMatch, "segments" | "rest"> | Extract<MatchResult, { problem: string }> {
   const mark = path.search(/[?#]/);
   if (mark >= 0) return problem("a match has no query and no fragment", path.slice(0, mark));
+  if (path.includes("//")) {
+    return problem("a run of slashes is compared as one", path.replace(/\/{2,}/g, "/"));
+  }
   const segments = path.slice(1).split("/");
   const rest = segments.at(-1) === "*";
   if (rest) segments.pop();

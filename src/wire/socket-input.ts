@@ -1,7 +1,7 @@
 // Hot. Owns how bytes come from an accepted socket: into one buffer that all connections of a
 // thread share, which the next read overwrites. Node offers that (`onread`) for sockets that it
 // connects, not for those that it accepts: a read there is a buffer of its own and a stream's push,
-// a quarter of the user time of a hit. ADR 9 says how an accepted socket gets what `onread` sets
+// a quarter of the user time of a hit. ADR 10 says how an accepted socket gets what `onread` sets
 // up; where Node does not let it, bytes come as "data" events.
 
 import { Socket } from "node:net";
