@@ -62,6 +62,7 @@ function configFor(name: string, origin: string, { options }: Invocation): Gatew
     // A server under development restarts and fails all the time: it is asked again at once.
     {
       listen: loopbackAddresses(),
+      workers: 1,
       upstreams: { [name]: { targets: [origin], host, breaker: "off" } },
     },
     { file: null, directory: process.cwd(), memoryBytes: availableMemoryBytes(), warnings: [] },
