@@ -1,6 +1,6 @@
-// Misses of one response on several workers: one origin request, whoever asks and wherever, with the
-// content whole and its age right; purges and unsafe requests reach what travels between workers; a
-// worker that dies in the middle costs the others one retry.
+// Misses of one response on several workers: one origin request, whoever asks and wherever, with
+// the content whole and its age right; purges and unsafe requests reach what travels between
+// workers; a worker that dies in the middle costs the others one retry.
 
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -81,7 +81,7 @@ test("1,000 misses spread over two workers are one origin request", async () => 
   await closeAll(clients);
 });
 
-test("a response that is larger than the window arrives whole, with Age and Cache-Status", async () => {
+test("a response larger than the window arrives whole, with Age and Cache-Status", async () => {
   const content = pattern(3_000_000);
   const { gateway, clients } = await serve(async (connection) => {
     await connection.readHead();
