@@ -42,6 +42,10 @@ import { CHUNK_SIZE_DIGITS_MAX, CHUNK_SPANS_MAX } from "../build/wasm/assembly/l
 
 /** 2^53-1, the largest size that a JavaScript number holds exactly. */
 const SIZE_MAX: u64 = 9007199254740991;
+/** As a little-endian load reads the two bytes. */
+const CRLF: u16 = 0x0a0d;
+/** As many as a u32 holds. */
+const FAST_DIGITS_MAX: usize = CHUNK_SIZE_DIGITS_MAX < 8 ? CHUNK_SIZE_DIGITS_MAX : 8;
 const SEMICOLON: u8 = 0x3b;
 
 export function resetChunked(state: usize): void {
@@ -69,7 +73,8 @@ export function decodeChunked(state: usize, input: usize, length: u32): u32 {
       p = feedTrailers(state, input, p, end);
       if (getWord(state, CHUNKED_STATUS) == STATUS_COMPLETE) break;
     } else {
-      p = stepControl(state, input, p, phase);
+      const behind = skipFraming(state, p, end, phase);
+      p = behind != 0 ? behind : stepControl(state, input, p, phase);
     }
   }
   if (p == 0) return STATUS_ERROR;
@@ -101,6 +106,30 @@ function takeContent(state: usize, input: usize, p: usize, end: usize): usize {
   store<u64>(state + (CHUNKED_REMAINING_LOW << 2), remaining - length);
   if (remaining == length) setWord(state, CHUNKED_PHASE, CHUNK_DATA_CR);
   return p + <usize>length;
+}
+
+/**
+ * What stands between most chunks, at once: the CRLF of the one before, the next size and its CRLF.
+ * Returns 0 with nothing changed when it is anything else or not all there; the steps decide then.
+ */
+function skipFraming(state: usize, p: usize, end: usize, phase: u32): usize {
+  if (phase == CHUNK_DATA_CR) {
+    if (end - p < 2 || load<u16>(p) != CRLF) return 0;
+    p += 2;
+  } else if (phase != CHUNK_SIZE_START) return 0;
+  const digitsEnd = min<usize>(end, p + FAST_DIGITS_MAX);
+  const first = p;
+  let size: u32 = 0;
+  while (p < digitsEnd) {
+    const digit = hexDigit(load<u8>(p));
+    if (digit > 15) break;
+    size = (size << 4) | digit;
+    p++;
+  }
+  if (p == first || end - p < 2 || load<u16>(p) != CRLF) return 0;
+  store<u64>(state + (CHUNKED_REMAINING_LOW << 2), <u64>size);
+  setWord(state, CHUNKED_PHASE, size == 0 ? CHUNK_TRAILER : CHUNK_DATA);
+  return p + 2;
 }
 
 function stepControl(state: usize, input: usize, p: usize, phase: u32): usize {

@@ -1,6 +1,6 @@
 // `npm run bench:parser`: measures the parser on Node, Deno and Bun in turn, prints the ratios,
 // stores everything in bench/results/parser.json and draws docs/parser-benchmark.svg. Says where
-// Wasm loses.
+// Wasm loses. `npm run bench:parser -- chunked` (or head, hash) measures one kind and stores nothing.
 
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -24,17 +24,19 @@ interface RuntimeResult {
   readonly timings: readonly Timing[];
 }
 
+const kinds = process.argv.slice(2, 3);
 const results = RUNTIMES.map(([runtime, file, args]) => measureIn(runtime, file, args));
 for (const result of results) print(result);
-writeFileSync(
-  new URL("bench/results/parser.json", ROOT),
-  `${JSON.stringify({ date: todayUtc(), machine: describeMachine(), results }, null, 1)}\n`,
-);
-draw(results[0]?.timings ?? []);
+if (kinds.length === 0) {
+  const stored = { date: todayUtc(), machine: describeMachine(), results };
+  const file = new URL("bench/results/parser.json", ROOT);
+  writeFileSync(file, `${JSON.stringify(stored, null, 1)}\n`);
+  draw(results[0]?.timings ?? []);
+}
 
 function measureIn(runtime: string, file: string, args: readonly string[]): RuntimeResult {
   process.stdout.write(`measuring on ${runtime}\n`);
-  const output = execFileSync(file, args, {
+  const output = execFileSync(file, [...args, ...kinds], {
     cwd: ROOT,
     encoding: "utf8",
     maxBuffer: OUTPUT_BYTES_MAX,

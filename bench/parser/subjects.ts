@@ -97,8 +97,9 @@ function headRun(core: Core, head: HeadSample): () => number {
 }
 
 /**
- * Three ways to the same content: the whole body copied into the engine's memory, a body that lies
- * there already, and `ChunkedReader`, which copies framing only and is what embedders use.
+ * Ways to the same content: the whole body copied into the engine's memory, a body that lies there
+ * already, and `ChunkedReader`, which copies framing only and is what embedders use, with the
+ * offsets of content and with views of it.
  */
 function chunkedGroups(size: number, wasm: Core, reference: Core): Group[] {
   const chunk = `${size.toString(16)}\r\n${"x".repeat(size)}\r\n`;
@@ -115,6 +116,8 @@ function chunkedGroups(size: number, wasm: Core, reference: Core): Group[] {
   });
   const cores = [wasm, reference] as const;
   const coreOf = (engine: number): Core => cores[engine] ?? wasm;
+  const reader = (engine: number): ChunkedReader =>
+    new Parser({ engine: engine === 0 ? "wasm-simd" : "reference" }).chunkedReader();
   return [
     group("copied", (engine) => {
       const core = coreOf(engine);
@@ -133,10 +136,8 @@ function chunkedGroups(size: number, wasm: Core, reference: Core): Group[] {
         return decode();
       };
     }),
-    group("ChunkedReader", (engine) => {
-      const parser = new Parser({ engine: engine === 0 ? "wasm-simd" : "reference" });
-      return readerRun(parser.chunkedReader(), body);
-    }),
+    group("ChunkedReader", (engine) => readerRun(reader(engine), body)),
+    group("ChunkedReader, a view of each span", (engine) => viewsRun(reader(engine), body)),
   ];
 }
 
@@ -144,10 +145,21 @@ function chunkedGroups(size: number, wasm: Core, reference: Core): Group[] {
 function readerRun(reader: ChunkedReader, body: Uint8Array): () => number {
   return () => {
     reader.reset();
-    const result = reader.push(body);
-    let content = 0;
-    for (const part of result.content) content += part.length;
-    return result.status === "complete" ? content : -1;
+    const { content, status } = reader.push(body);
+    let bytes = 0;
+    for (let span = 0; span < content.count; span++)
+      bytes += content.end(span) - content.start(span);
+    return status === "complete" ? bytes : -1;
+  };
+}
+
+function viewsRun(reader: ChunkedReader, body: Uint8Array): () => number {
+  return () => {
+    reader.reset();
+    const { content, status } = reader.push(body);
+    let bytes = 0;
+    for (const part of content) bytes += part.length;
+    return status === "complete" ? bytes : -1;
   };
 }
 

@@ -56,7 +56,7 @@ function takeLength(bytes: Uint8Array): Uint8Array {
 
 function takeChunked(bytes: Uint8Array): Uint8Array {
   const result = chunks.push(bytes);
-  for (const part of result.content) contentBytes += part.length;
+  contentBytes += result.content.byteLength;
   if (result.status === "incomplete") return bytes.subarray(bytes.length);
   if (result.status === "error") {
     refused = `${result.error.name} (${result.error.section})`;

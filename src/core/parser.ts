@@ -33,6 +33,7 @@ import {
 } from "./wasm.ts";
 
 export { ChunkedReader, type ChunkedResult } from "./chunked-reader.ts";
+export type { ContentSpans } from "./content-spans.ts";
 export {
   FieldsView,
   type Framing,

@@ -16,8 +16,10 @@ function fail(reason: string): never {
   throw new Error(reason);
 }
 
-const textOf = (parts: readonly Uint8Array[]): string =>
-  parts.map((part) => String.fromCharCode(...part)).join("");
+const textOf = (parts: Iterable<Uint8Array>): string =>
+  Array.from(parts)
+    .map((part) => String.fromCharCode(...part))
+    .join("");
 
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object;
@@ -110,9 +112,10 @@ describe.each(ENGINES)("edgelane/parser on %s", (engine) => {
     for (let cut = 1; cut <= row.bytes.length; cut++) {
       reader.reset();
       const first = reader.push(bytes.subarray(0, cut));
+      const begun = [...first.content];
       const last = first.status === "complete" ? first : reader.push(bytes.subarray(cut));
       if (last.status !== "complete") fail(`${last.status}, cut at ${cut}`);
-      const content = last === first ? first.content : [...first.content, ...last.content];
+      const content = last === first ? begun : [...begun, ...last.content];
       expect(textOf(content)).toBe(row.content);
       expect([...last.trailers]).toEqual(row.trailers ?? []);
       if (last !== first) expect(textOf([last.rest])).toBe(row.rest ?? "");
@@ -143,6 +146,21 @@ describe.each(ENGINES)("edgelane/parser on %s", (engine) => {
       expect(status).toBe("complete");
       expect(text === `${content}x${content}`, `pieces of ${size}`).toBe(true);
     }
+  });
+
+  test("chunked: content is offsets in what was pushed, one span a piece, until the next push", () => {
+    const reader = new Parser({ engine }).chunkedReader();
+    const { content } = reader.push(latin1(`1388\r\n${"x".repeat(5000)}\r\n2\r\nyz\r\n`));
+    const offsets = [0, 1].map((index) => [content.start(index), content.end(index)]);
+    expect(offsets).toEqual([
+      [6, 5006],
+      [5011, 5013],
+    ]);
+    expect([content.count, content.byteLength]).toEqual([2, 5002]);
+    expect(textOf([content.view(1)])).toBe("yz");
+    for (const index of [-1, 2, Number.NaN]) expect(() => content.start(index)).toThrow(RangeError);
+    reader.push(latin1("3\r\n"));
+    expect([content.count, content.byteLength]).toEqual([0, 0]);
   });
 
   test("readers are finite, and close gives them back", () => {
