@@ -13,6 +13,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { vi } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { resolveConfig } from "../../src/gateway/config.ts";
@@ -37,6 +38,7 @@ export interface LogLine {
 }
 
 const DEADLINE_MS = 5000;
+const PAUSE_MAX_MS = 16;
 
 /** Listens on loopback, with the admin listener on and the access log in a file of its own. */
 export async function startGateway(config: EdgelaneConfig): Promise<TestGateway> {
@@ -184,18 +186,24 @@ export function shiftedClock(): { advance(ms: number): void; restore(): void } {
   };
 }
 
-/** Asks until the condition holds; fails with what was awaited. */
+/**
+ * Asks until the condition holds; fails with what was awaited. Pauses in between, longer each time:
+ * the gateway shares this event loop, which accepts one connection a turn, so that asking in every
+ * turn (a scrape takes milliseconds) would hold up what is awaited.
+ */
 export async function until(
   condition: () => Promise<boolean>,
   what: string | (() => string),
   timeoutMs = DEADLINE_MS,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
+  let pauseMs = 1;
   while (!(await condition())) {
     if (performance.now() > deadline) {
       throw new Error(`waited in vain for ${typeof what === "string" ? what : what()}`);
     }
-    await new Promise((resolve) => setImmediate(resolve));
+    await delay(pauseMs);
+    pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS);
   }
 }
 
