@@ -1,6 +1,7 @@
 // `npm run bench:parser`: measures the parser on Node, Deno and Bun in turn, prints the ratios,
 // stores everything in bench/results/parser.json and draws docs/parser-benchmark.svg. Says where
-// Wasm loses. `npm run bench:parser -- chunked` (or head, hash) measures one kind and stores nothing.
+// Wasm loses. `npm run bench:parser -- chunked` (or head, hash) measures one kind only and stores
+// nothing.
 
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";

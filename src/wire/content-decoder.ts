@@ -5,6 +5,8 @@
 import {
   CHUNKED_CONSUMED,
   CHUNKED_ERROR_CODE,
+  CHUNKED_ERROR_OFFSET_HIGH,
+  CHUNKED_ERROR_OFFSET_LOW,
   CHUNKED_SPAN_COUNT,
   CHUNKED_SPANS,
   STATUS_COMPLETE,
@@ -13,6 +15,8 @@ import {
 import { PARSE_ERRORS } from "../core/parse-errors.ts";
 import type { InputStage, PoolWaiter } from "./input-stage.ts";
 import type { RequestContent } from "./request-content.ts";
+
+const WORD = 0x1_0000_0000;
 
 /**
  * Why a message was refused: a status, a name from a fixed set, and what is wrong without any of
@@ -109,7 +113,7 @@ export class ChunkedDecoder implements ContentDecoder {
     }
     const consumed = words[base + CHUNKED_CONSUMED] ?? 0;
     if (status === STATUS_ERROR) {
-      this.error = parseError(words[base + CHUNKED_ERROR_CODE] ?? 0);
+      this.error = chunkedRefusal(words, base);
     } else if (this.#received > this.#contentBytesMax) {
       this.error = contentTooLarge(this.#contentBytesMax);
     } else if (status === STATUS_COMPLETE) {
@@ -148,11 +152,17 @@ export function contentTooLarge(bytesMax: number): MessageError {
   };
 }
 
-function parseError(code: number): MessageError {
+/** What the answer says of an ERROR_* code: its name, where it is, why, by which section. */
+export function parseRefusal(code: number, place: string): MessageError {
   const row = PARSE_ERRORS[code];
-  return {
-    status: row?.status ?? 400,
-    error: row?.name ?? "chunk",
-    detail: `${row?.reason ?? "malformed chunked content"} (${row?.section ?? "RFC 9112 7.1"})`,
-  };
+  if (row === undefined) throw new Error("the core reported an error code without a row");
+  const { name, reason, section, status } = row;
+  return { status, error: name, detail: `${name} at ${place}: ${reason} (${section})` };
+}
+
+/** Of a chunked decoder's state at word index `base`. */
+function chunkedRefusal(words: Uint32Array, base: number): MessageError {
+  const high = words[base + CHUNKED_ERROR_OFFSET_HIGH] ?? 0;
+  const offset = high * WORD + (words[base + CHUNKED_ERROR_OFFSET_LOW] ?? 0);
+  return parseRefusal(words[base + CHUNKED_ERROR_CODE] ?? 0, `byte ${offset} of the chunked body`);
 }

@@ -11,8 +11,7 @@ import {
   STATUS_ERROR,
   STATUS_INCOMPLETE,
 } from "../../assembly/layout.ts";
-import { PARSE_ERRORS } from "../core/parse-errors.ts";
-import type { MessageError } from "./content-decoder.ts";
+import { type MessageError, parseRefusal } from "./content-decoder.ts";
 import type { InputStage, PoolWaiter } from "./input-stage.ts";
 
 /** Besides STATUS_*: the head needs a slab and none is free; the waiter is called when one is. */
@@ -86,14 +85,8 @@ export class HeadReader {
   error(): MessageError {
     const { words } = this.#stage.core;
     const base = this.record >>> 2;
-    const row = PARSE_ERRORS[words[base + RECORD_ERROR_CODE] ?? 0];
-    if (row === undefined) throw new Error("the core reported an error code without a row");
     const offset = words[base + RECORD_ERROR_OFFSET] ?? 0;
-    return {
-      status: row.status,
-      error: row.name,
-      detail: `${row.reason} at byte ${offset} (${row.section})`,
-    };
+    return parseRefusal(words[base + RECORD_ERROR_CODE] ?? 0, `byte ${offset}`);
   }
 
   /** The record has been used; a head that is begun is given up. */

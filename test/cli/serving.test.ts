@@ -88,6 +88,19 @@ describe("edgelane URL", () => {
     expect((await command.finished()).code).toBe(0);
   });
 
+  it("names the reference in banner and metrics where the engine has no SIMD", async () => {
+    await using origin = await HeldOrigin.start();
+    const noSimd = "--import=data:text/javascript,WebAssembly.validate=()=>false";
+    await using command = startEdgelane([origin.url, ...ANYWHERE], {
+      environment: { NODE_OPTIONS: noSimd },
+    });
+    const start = await command.started();
+    expect(start["engine"]).toBe("reference");
+    expect(await (await fetch(`${start.listen[0]}/now`)).text()).toBe("now");
+    const metrics = await (await fetch(`${start.admin}/metrics`)).text();
+    expect(metrics).toMatch(/^gateway_info\{[^}]*engine="reference"[^}]*\} 1$/m);
+  });
+
   it("takes the scheme for granted", async () => {
     await using origin = await HeldOrigin.start();
     await using command = startEdgelane([origin.url.replace("http://", ""), ...ANYWHERE]);

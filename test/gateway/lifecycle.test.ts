@@ -66,6 +66,24 @@ test("listens on several addresses with one cache", async () => {
   expect(origin.heads).toHaveLength(1);
 });
 
+test("heads in pieces take slabs, which the metrics show with their high-water mark", async () => {
+  const { port, gateway } = await serve(byPath({ "/": answer("hi") }));
+  const { engine } = gateway.gateway;
+  expect(await gateway.metric("gateway_info", { engine })).toBe(1);
+  const before = await gateway.metric("gateway_buffers_in_use");
+  const clients = await Promise.all([1, 2, 3].map(() => RawClient.connect(port)));
+  for (const client of clients) await client.send("GET / HTTP/1.1\r\nHo");
+  await gateway.metricIs("gateway_buffers_in_use", {}, before + clients.length);
+  for (const client of clients) {
+    await client.send("st: a.test\r\n\r\n");
+    expect((await client.response()).text).toBe("hi");
+    await client.close();
+  }
+  await gateway.metricIs("gateway_buffers_in_use", {}, before);
+  const highWater = await gateway.metric("gateway_buffers_high_water");
+  expect(highWater).toBeGreaterThanOrEqual(before + clients.length);
+});
+
 test("binds all addresses or none", async () => {
   const taken = createServer();
   taken.listen(0, "127.0.0.1");
