@@ -1,0 +1,101 @@
+// The second tier on a real Cluster of three masters, and behind a real Sentinel whose master dies.
+
+import { afterEach, expect, test } from "vitest";
+import { startGateway, type TestGateway, until } from "../support/gateway.ts";
+import { startOrigin, type TestOrigin } from "../support/origin.ts";
+import { answer, pattern } from "../support/origin-scripts.ts";
+import { get } from "../support/raw-client.ts";
+import { startRedis, startRedisCluster, startSentinel, type TestRedis } from "../support/redis.ts";
+
+let origin: TestOrigin;
+let gateways: TestGateway[] = [];
+let servers: TestRedis[] = [];
+
+afterEach(async () => {
+  await origin.close();
+  for (const gateway of gateways) await gateway.shutDown();
+  for (const server of servers) await server[Symbol.asyncDispose]();
+  gateways = [];
+  servers = [];
+});
+
+const CONTENT = pattern(600_000);
+
+async function serve(): Promise<void> {
+  origin = await startOrigin(async (connection) => {
+    for (;;) {
+      await connection.readHead();
+      await connection.send(answer(CONTENT, "Cache-Control: max-age=60", "Cache-Tag: red"));
+    }
+  });
+}
+
+async function following(url: string): Promise<TestGateway> {
+  const gateway = await startGateway({
+    cache: { redis: { url, timeout: "2s" } },
+    upstreams: { app: origin.url },
+  });
+  gateways.push(gateway);
+  await isFollowing(gateway);
+  return gateway;
+}
+
+async function isFollowing(gateway: TestGateway): Promise<void> {
+  const metric = (name: string) => gateway.metric(`gateway_cache_${name}`);
+  await until(
+    async () => (await metric("journal_followed")) === 1 && (await metric("breaker_state")) === 0,
+    "the second tier",
+    20_000,
+  );
+}
+
+test("a Cluster: values and pieces on all masters, purges reach everybody", async () => {
+  await serve();
+  const nodes = await startRedisCluster();
+  servers.push(...nodes);
+  const url = `redis-cluster://${nodes.map((node) => `127.0.0.1:${node.port}`).join(",")}`;
+  const [first, second] = [await following(url), await following(url)];
+  for (let index = 0; index < 12; index++) await get(first.port, `/${index}`);
+  await first.metricIs("gateway_cache_stores_total", { tier: "l2" }, 12);
+  const sizes = await Promise.all(nodes.map((node) => node.client.dbsize()));
+  expect(Math.min(...sizes)).toBeGreaterThan(0);
+  for (let index = 0; index < 12; index++) {
+    expect((await get(second.port, `/${index}`)).content.equals(CONTENT)).toBe(true);
+  }
+  expect(origin.heads).toHaveLength(12);
+  await first.admin("POST", "/purge", { tag: "red" });
+  await second.metricIs("gateway_cache_entries", { tier: "l1" }, 0);
+  expect((await get(second.port, "/0")).field("cache-status")).toContain("fwd=uri-miss");
+}, 60_000);
+
+test("Sentinel: a master that dies is followed by its replica, and no request fails", async () => {
+  await serve();
+  const master = await startRedis("--repl-diskless-sync-delay", "0");
+  const replica = await startRedis("--replicaof", "127.0.0.1", String(master.port));
+  servers.push(master, replica);
+  await until(
+    async () => (await replica.client.info("replication")).includes("master_link_status:up"),
+    "the replica",
+    20_000,
+  );
+  const sentinel = await startSentinel(master);
+  servers.push(sentinel);
+  await until(
+    async () => String(await sentinel.client.call("SENTINEL", "replicas", "main")).length > 0,
+    "the Sentinel to know the replica",
+    20_000,
+  );
+  const gateway = await following(`redis-sentinel://127.0.0.1:${sentinel.port}#main`);
+  await get(gateway.port, "/1");
+  await gateway.metricIs("gateway_cache_stores_total", { tier: "l2" }, 1);
+  await master.kill();
+  expect((await get(gateway.port, "/2")).status).toBe(200);
+  await until(
+    async () => (await replica.client.info("replication")).includes("role:master"),
+    "the replica to be promoted",
+    20_000,
+  );
+  await isFollowing(gateway);
+  expect((await get(gateway.port, "/3")).status).toBe(200);
+  await gateway.metricIs("gateway_cache_stores_total", { tier: "l2" }, 2);
+}, 60_000);
