@@ -14,11 +14,10 @@ import type { StoredResponse } from "../cache/stored-response.ts";
 import type { Core } from "../core/core.ts";
 import { getField } from "../http/fields.ts";
 import type { RequestHead } from "../http/message.ts";
-import { App } from "./app.ts";
 import { asLookedUp, isBypassed, mayBeStored } from "./cached-request.ts";
-import { FetchExchange } from "./fetch-exchange.ts";
 import type { UpstreamConfig } from "./gateway-config.ts";
 import type { Route } from "./route.ts";
+import { routeOf } from "./route-lookup.ts";
 
 export interface Explanation {
   readonly method: string;
@@ -99,10 +98,9 @@ export interface ExplainParts {
 /** Explains a request from a client that is not trusted. */
 export function explain(request: RequestHead, parts: ExplainParts): Explanation {
   const { routes, health, live } = parts;
-  const exchange = exchangeOf(request);
-  const route = App.routeOf(exchange, routes, health);
+  const route = routeOf(request, routes, health);
   const others = routes.filter((one) => {
-    return one !== route && App.routeOf(exchange, [one], null) !== null;
+    return one !== route && routeOf(request, [one], null) !== null;
   });
   const url = `${request.scheme}://${request.authority}${request.path}`;
   const base = { method: request.method, url, live };
@@ -267,28 +265,4 @@ function explainUpstream({ upstream, cluster }: Route): ExplainedUpstream {
       queued,
     }));
   return { name, balance, targets, pool, timeout, retry };
-}
-
-function exchangeOf(request: RequestHead): FetchExchange {
-  return new FetchExchange({
-    request,
-    body: null,
-    bodyLength: 0,
-    expectsContinue: false,
-    client: { address: "", port: 0, secure: request.scheme === "https", logFragment: null },
-    id: "",
-    startedMs: 0,
-    outcome: {
-      endpoint: "",
-      status: 0,
-      bytes: 0,
-      sentBytes: 0,
-      cache: "",
-      target: "",
-      reason: "",
-      detail: "",
-    },
-    date: () => "",
-    finished: () => undefined,
-  });
 }

@@ -33,6 +33,7 @@ import { answerHealth } from "./health.ts";
 import { HitPath } from "./hit-path.ts";
 import { urlOf } from "./listen-url.ts";
 import { Proxy } from "./proxy.ts";
+import { purgeForms } from "./purge-form.ts";
 import { createRedisTier, type RedisTier } from "./redis-tier.ts";
 import { RequestIds } from "./request-ids.ts";
 import { serveFetch } from "./serve-fetch.ts";
@@ -257,8 +258,12 @@ export class ServingThread {
 
   /** Here at once, and in other gateways as soon as Redis can be told. */
   purge(purge: Purge): PurgeCount {
-    void this.#tier?.publish(purge);
-    return this.cache.purge(purge);
+    let purged = 0;
+    for (const form of purgeForms(purge, this.#generation.routes)) {
+      void this.#tier?.publish(form);
+      purged += this.cache.purge(form).purged;
+    }
+    return { purged };
   }
 
   /** The health path says that a balancer should look elsewhere. */

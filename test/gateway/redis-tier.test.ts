@@ -82,6 +82,31 @@ describe("what one gateway has stored", () => {
     expect(await second.metric("gateway_cache_hits_total", { tier: "l2" })).toBe(1);
   });
 
+  test("is answered with from Redis each time where memory has no room for it", async () => {
+    const content = "x".repeat(60_000);
+    await serve(responder(content, FRESH));
+    const memory = "100KB";
+    const [first, second] = [await following({ memory }), await following({ memory })];
+    for (let count = 0; count < 5; count++) await get(second.port, "/favourite");
+    await get(first.port, "/wonder");
+    await stored(first, 1);
+    for (let count = 1; count < 3; count++) {
+      const response = await get(second.port, "/wonder");
+      expect(response.text).toBe(content);
+      expect(response.field("cache-status")).toContain("detail=second_tier");
+      expect(await second.metric("gateway_cache_rejections_total")).toBe(count);
+    }
+    expect((await get(second.port, "/favourite")).field("cache-status")).toMatch(
+      /^edgelane; hit; ttl=\d+$/,
+    );
+    // What memory refuses of the origin's is written all the same.
+    await get(second.port, "/another");
+    expect(await second.metric("gateway_cache_rejections_total")).toBe(3);
+    await stored(second, 2);
+    expect((await get(first.port, "/another")).field("cache-status")).toContain("second_tier");
+    expect(origin.heads).toHaveLength(3);
+  });
+
   test("survives the gateway", async () => {
     await serve(responder("kept", FRESH));
     const first = await following();
