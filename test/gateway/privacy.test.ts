@@ -1,6 +1,6 @@
 // Property, end to end: whatever many users ask for at the same time, over sockets, coalesced or
-// not, none sees what was made for another (RFC 9111 sections 3.5, 4.1, 5.2.2.7 and 7.3). The origin
-// server puts the user whom it was told of into content, entity tag and cookie.
+// not, none sees what was made for another (RFC 9111 sections 3.5, 4.1, 5.2.2.7 and 7.3). The
+// origin server puts the user whom it was told of into content, entity tag and cookie.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
