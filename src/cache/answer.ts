@@ -6,6 +6,7 @@ import { evaluate, ifRangeHolds, type Precondition } from "../http/conditional.t
 import { getField, withoutFields } from "../http/fields.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
 import { parseRange, type RangeRequest } from "../http/ranges.ts";
+import { refusalStatus } from "./cache-status.ts";
 import type { RequestView } from "./policy/storing.ts";
 import type { StoredResponse } from "./stored-response.ts";
 
@@ -17,8 +18,14 @@ export interface Answer {
   readonly content: Uint8Array | null;
   /** What Content-Length says; for HEAD the length of what GET would get. */
   readonly length: number;
-  /** It came from the second tier; for the log. */
-  readonly isRecalled?: true;
+  /** What asking the second tier came to; for the log. */
+  readonly recalled?: "l2" | "refused";
+}
+
+/** Only-if-cached, and nothing usable is stored (RFC 9111 section 5.2.1.7). */
+export function refusalFrom(cacheName: string): Answer {
+  const fields = ["Cache-Status", refusalStatus(cacheName, "request_only_if_cached")];
+  return { head: { status: 504, reason: "", fields }, content: null, length: 0 };
 }
 
 /**

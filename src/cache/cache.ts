@@ -5,9 +5,9 @@
 import type { Clock } from "../clock.ts";
 import { withoutFields } from "../http/fields.ts";
 import type { RequestHead, ResponseHead } from "../http/message.ts";
-import { type Answer, answerFrom } from "./answer.ts";
+import { type Answer, answerFrom, refusalFrom } from "./answer.ts";
 import { type CacheOptions, CacheState, type CacheStats } from "./cache-state.ts";
-import { type ForwardReason, hitStatus, refusalStatus } from "./cache-status.ts";
+import { type ForwardReason, hitStatus } from "./cache-status.ts";
 import { Fill, type FillReader, type FillTicket } from "./collapse.ts";
 import { CachePlan } from "./fill-plan.ts";
 import type { Forward, RouteCaching } from "./forward.ts";
@@ -24,7 +24,7 @@ import { invalidatedUris } from "./policy/invalidation.ts";
 import type { RuleName } from "./policy/rules.ts";
 import { hasValidator, validatingFields } from "./policy/validation.ts";
 import { type Purge, type PurgeCount, type PurgeScope, purgeStored } from "./purge.ts";
-import { recall, type RecallSteps } from "./recall.ts";
+import { mayRecall, recall, type RecallSteps } from "./recall.ts";
 import type { SecondTier } from "./second-tier.ts";
 import { SoloFill } from "./solo-fill.ts";
 import type { StoredResponse } from "./stored-response.ts";
@@ -109,7 +109,9 @@ export class Cache {
     }
     const directives = requestDirectives(request.fields);
     const found = this.#find(request, key, caching, directives, nowMs);
-    if (found.kind === "forward" && directives.onlyIfCached) return this.#refuse();
+    if (found.kind === "forward" && directives.onlyIfCached && !mayRecall(this.#state, found)) {
+      return this.#refuse();
+    }
     return found;
   }
 
@@ -257,8 +259,11 @@ export class Cache {
     const isGet = request.method === "GET";
     const validates = isGet && stored !== null && hasValidator(stored.metadata);
     const fields = validates ? validatingFields(request.fields, stored.metadata) : request.fields;
+    // Who wants only what is stored waits for no origin server, and nobody for them.
+    const isForeground = rule !== "stale_while_revalidate";
     const mayShare =
       isGet &&
+      !(directives.onlyIfCached && isForeground) &&
       (validates || !isConditional(request.fields)) &&
       !isParticular(directives) &&
       !this.#state.isUncacheable(key, this.#state.clock.nowMs());
@@ -311,8 +316,7 @@ export class Cache {
   /** RFC 9111 section 5.2.1.7. */
   #refuse(): Answered {
     const rule: RuleName = "request_only_if_cached";
-    const fields = ["Cache-Status", refusalStatus(this.#state.cacheName, rule)];
-    const answer = { head: { status: 504, reason: "", fields }, content: null, length: 0 };
+    const answer = refusalFrom(this.#state.cacheName);
     return { kind: "answer", answer, rule, outcome: "refused", refresh: null };
   }
 

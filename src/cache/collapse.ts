@@ -6,7 +6,7 @@ import type { GatewayError } from "../http/errors.ts";
 import type { FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
 import type { Answer } from "./answer.ts";
 import type { ExchangeTimes } from "./policy/freshness.ts";
-import { contentLengthOf, type FillPlan } from "./fill-contract.ts";
+import { contentLengthOf, type FillPlan, type StoredAnswer } from "./fill-contract.ts";
 import type { FillBudget, FillLimits } from "./fill-limits.ts";
 
 /** The call to the origin server; `resume` after `onData` returned false. */
@@ -124,12 +124,7 @@ export class Fill {
     if (verdict.kind === "answer" || verdict.kind === "retry") {
       this.#state = "draining";
       this.#plan.close();
-      for (const cursor of this.#takeAll()) {
-        const isOthers = verdict.kind === "answer" && verdict.isForLeader === true;
-        const isReleased = isOthers && cursor.role !== "leader";
-        if (verdict.kind === "retry" || isReleased) cursor.reader.onRelease();
-        else cursor.reader.onAnswer(verdict.answerFor(cursor.reader));
-      }
+      this.#answerAll(verdict.kind === "answer" ? verdict.answerFor : () => null);
       return;
     }
     this.#head = head;
@@ -171,7 +166,8 @@ export class Fill {
     this.#trailers = [];
     this.#plan.close();
     for (const cursor of this.#takeAll()) {
-      if (answerFor !== undefined) cursor.reader.onAnswer(answerFor(cursor.reader));
+      const answer = answerFor?.(cursor.reader) ?? null;
+      if (answer !== null) cursor.reader.onAnswer(answer);
       // Who has had a head sees the response break off. Without one only the request that was sent
       // fails; the others have an attempt of their own.
       else if (cursor.started || cursor.role === "leader") cursor.reader.onError(error);
@@ -185,17 +181,13 @@ export class Fill {
     return this.#state === "waiting";
   }
 
-  /** A stored response answers, no source was asked; null releases the reader. */
-  onRecalled(answerFor: (reader: FillReader) => Answer | null): void {
+  /** A stored response answers, and no source was asked. */
+  onRecalled(answerFor: StoredAnswer): void {
     if (this.#state !== "waiting") return;
     this.#state = "ended";
     this.#trailers = [];
     this.#plan.close();
-    for (const { reader } of this.#takeAll()) {
-      const answer = answerFor(reader);
-      if (answer === null) reader.onRelease();
-      else reader.onAnswer(answer);
-    }
+    this.#answerAll(answerFor);
   }
 
   /** A reader can take more. */
@@ -213,6 +205,14 @@ export class Fill {
     }
     this.#unblock();
     this.#settle();
+  }
+
+  #answerAll(answerFor: StoredAnswer): void {
+    for (const { reader } of this.#takeAll()) {
+      const answer = answerFor(reader);
+      if (answer === null) reader.onRelease();
+      else reader.onAnswer(answer);
+    }
   }
 
   #keeps(cursor: Cursor): boolean {

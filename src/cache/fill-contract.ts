@@ -15,14 +15,12 @@ export type FillVerdict =
   /**
    * The origin server's content is not wanted: each reader gets its answer from a stored response.
    */
-  | {
-      readonly kind: "answer";
-      readonly answerFor: (reader: FillReader) => Answer;
-      /** Validated for the request that was sent: the others need one of their own. */
-      readonly isForLeader?: boolean;
-    }
+  | { readonly kind: "answer"; readonly answerFor: StoredAnswer }
   /** Useless for everybody. */
   | { readonly kind: "retry" };
+
+/** A reader's answer from a stored response; null where that is not for this reader. */
+export type StoredAnswer = (reader: FillReader) => Answer | null;
 
 /** What the cache decides for one fill. */
 export interface FillPlan {
@@ -30,7 +28,7 @@ export interface FillPlan {
   cameFromPeer(times: ExchangeTimes): void;
   decide(head: ResponseHead): FillVerdict;
   /** No head will come: answers from a stored response, or undefined. */
-  standIn(error: GatewayError): ((reader: FillReader) => Answer) | undefined;
+  standIn(error: GatewayError): StoredAnswer | undefined;
   /** A response that is stored may also go to this reader, which has waited or comes now. */
   admits(request: RequestHead): boolean;
   /** The head for one reader. */

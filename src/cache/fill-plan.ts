@@ -8,8 +8,7 @@ import type { RequestHead, ResponseHead } from "../http/message.ts";
 import { type Answer, answerFrom } from "./answer.ts";
 import type { CacheState } from "./cache-state.ts";
 import { forwardStatus } from "./cache-status.ts";
-import type { FillReader } from "./collapse.ts";
-import type { FillPlan, FillVerdict } from "./fill-contract.ts";
+import type { FillPlan, FillVerdict, StoredAnswer } from "./fill-contract.ts";
 import type { Forward } from "./forward.ts";
 import type { CacheKey } from "./key.ts";
 import { requestDirectives, responseDirectives } from "./policy/directives.ts";
@@ -127,7 +126,7 @@ export class CachePlan implements FillPlan {
     return this.#isInvalid || this.#state.tagPurges.hasSince(this.#tagPurges, tags);
   }
 
-  standIn(error: GatewayError): ((reader: FillReader) => Answer) | undefined {
+  standIn(error: GatewayError): StoredAnswer | undefined {
     const isOrigins = FAILURES[error.code].source === "upstream";
     const disconnectedSeconds = isOrigins ? this.#state.options.disconnectedStaleSeconds : 0;
     return this.#standInAt(this.#state.clock.nowMs(), 0, disconnectedSeconds);
@@ -253,10 +252,11 @@ export class CachePlan implements FillPlan {
     const isShared = !metadata.noCache && nowMs < metadata.bornMs + sharedSeconds * 1000;
     return {
       kind: "answer",
-      // What is validated before each use may be one client's: this says nothing of others.
-      isForLeader: !isShared,
       answerFor: (reader) => {
         const isLeader = reader.request === this.#forward.request;
+        // What is validated before each use may be one client's: this says nothing of others.
+        if (!isLeader && !(isShared && selects(current.selecting, reader.request.fields)))
+          return null;
         const status = forwardStatus(this.#state.cacheName, {
           reason: this.#forward.reason,
           status: 304,
@@ -321,13 +321,15 @@ export class CachePlan implements FillPlan {
     nowMs: number,
     originStatus: number,
     disconnectedSeconds: number,
-  ): ((reader: FillReader) => Answer) | undefined {
+  ): StoredAnswer | undefined {
     const { stored, request } = this.#forward;
     if (stored === null || request.method !== "GET" || stored.isWithdrawn) return undefined;
     const directives = requestDirectives(request.fields);
     const rule = standInRule(stored.metadata, directives, nowMs, disconnectedSeconds);
     if (rule === undefined) return undefined;
     return (reader) => {
+      if (reader.request !== request && !selects(stored.selecting, reader.request.fields))
+        return null;
       this.#state.stats.stale++;
       const status = forwardStatus(this.#state.cacheName, {
         reason: this.#forward.reason,

@@ -2,7 +2,7 @@
 // is validated for them, or is none and the origin server is asked (RFC 9111 section 4). The one
 // that leads asks for all, so that coalescing covers the second tier too.
 
-import { type Answer, answerFrom, preconditionOf } from "./answer.ts";
+import { type Answer, answerFrom, preconditionOf, refusalFrom } from "./answer.ts";
 import type { CacheState } from "./cache-state.ts";
 import { hitStatus } from "./cache-status.ts";
 import type { LedFill } from "./cache.ts";
@@ -42,6 +42,13 @@ interface Led {
   readonly plan: CachePlan;
 }
 
+/** The second tier is there, and could know. */
+export function mayRecall(state: CacheState, { key, request, rule }: Forward): boolean {
+  if (key === null || state.secondTier?.isReadable !== true || !RECALLED.has(rule)) return false;
+  if (request.method !== "GET" && request.method !== "HEAD") return false;
+  return !state.isUncacheable(key, state.clock.nowMs());
+}
+
 /**
  * Asks the second tier. False, and nothing will come, where there is none, or nothing that it could
  * know.
@@ -52,11 +59,9 @@ export function recall(
   names: readonly string[],
   steps: RecallSteps,
 ): boolean {
-  const { key, request, rule } = led.forward;
+  const { key } = led.forward;
   const tier = state.secondTier;
-  if (key === null || tier?.isReadable !== true || !RECALLED.has(rule)) return false;
-  if (request.method !== "GET" && request.method !== "HEAD") return false;
-  if (state.isUncacheable(key, state.clock.nowMs())) return false;
+  if (key === null || tier === null || !mayRecall(state, led.forward)) return false;
   new Recaller(state, tier, key, led, steps).ask(names);
   return true;
 }
@@ -89,7 +94,7 @@ class Recaller {
     const stored = recall === null ? null : this.#storedOf(recall);
     if (stored === null) {
       // Without anybody who waits, the origin server has nothing to answer.
-      if (this.#fill.isWanted) this.#steps.origin(this.#forward);
+      if (this.#fill.isWanted) this.#askOrigin(this.#forward);
       return;
     }
     this.#promote(stored);
@@ -98,21 +103,32 @@ class Recaller {
     const nowMs = this.#state.clock.nowMs();
     if (preconditionOf(stored, request.fields, nowMs) === "origin") {
       this.#tier.count("hit");
-      this.#steps.origin(this.#forward);
+      this.#askOrigin(this.#forward);
       return;
     }
     const { verdict, rule } = reuse(stored.metadata, requestDirectives(request.fields), nowMs);
-    const isBackground = this.#forward.rule === "stale_while_revalidate";
-    if (verdict === "validate" || (isBackground && verdict === "use_and_validate")) {
+    if (verdict === "validate" || (this.#isBackground && verdict === "use_and_validate")) {
       this.#tier.count("stale");
       const forward = this.#validation(stored, rule);
       this.#plan.revise(forward);
-      this.#steps.origin(forward);
+      this.#askOrigin(forward);
       return;
     }
     this.#tier.count(verdict === "use" ? "hit" : "stale");
     this.#fill.onRecalled((reader) => this.#answer(stored, reader));
     if (verdict === "use_and_validate") this.#steps.refresh(this.#validation(stored, rule));
+  }
+
+  /** Only-if-cached is refused instead; only the validation behind its answer may go on. */
+  #askOrigin(forward: Forward): void {
+    const { onlyIfCached } = requestDirectives(forward.request.fields);
+    if (!onlyIfCached || this.#isBackground) return this.#steps.origin(forward);
+    const refusal: Answer = { ...refusalFrom(this.#state.cacheName), recalled: "refused" };
+    this.#fill.onRecalled(() => refusal);
+  }
+
+  get #isBackground(): boolean {
+    return this.#forward.rule === "stale_while_revalidate";
   }
 
   /** Null where it is no better than what is stored here, not for this route, or purged. */
@@ -158,12 +174,18 @@ class Recaller {
     return { ...forward, fields, validation: "ours" };
   }
 
-  /** Null for one that this variant is not for. */
+  /**
+   * Null for one that this variant is not for, or that has it validated: they have said other
+   * things than the one that leads.
+   */
   #answer(stored: StoredResponse, reader: FillReader): Answer | null {
     const { request } = reader;
     if (!selects(stored.selecting, request.fields)) return null;
     const nowMs = this.#state.clock.nowMs();
+    if (preconditionOf(stored, request.fields, nowMs) === "origin") return null;
+    const directives = requestDirectives(request.fields);
+    if (reuse(stored.metadata, directives, nowMs).verdict === "validate") return null;
     const status = hitStatus(this.#state.cacheName, stored.ttlSeconds(nowMs), "second_tier");
-    return { ...answerFrom(stored, request, status, nowMs), isRecalled: true };
+    return { ...answerFrom(stored, request, status, nowMs), recalled: "l2" };
   }
 }

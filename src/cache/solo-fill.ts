@@ -6,7 +6,7 @@ import type { GatewayError } from "../http/errors.ts";
 import type { Answer } from "./answer.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
 import type { FillReader, FillSource, FillTicket } from "./collapse.ts";
-import { contentLengthOf, type FillPlan } from "./fill-contract.ts";
+import { contentLengthOf, type FillPlan, type StoredAnswer } from "./fill-contract.ts";
 import type { FillBudget, FillLimits } from "./fill-limits.ts";
 
 export class SoloFill implements FillTicket {
@@ -47,8 +47,7 @@ export class SoloFill implements FillTicket {
     if (verdict.kind === "answer" || verdict.kind === "retry") {
       this.#draining = true;
       this.#plan.close();
-      if (verdict.kind === "retry") this.#reader.onRelease();
-      else this.#reader.onAnswer(verdict.answerFor(this.#reader));
+      this.#answer(verdict.kind === "answer" ? verdict.answerFor(this.#reader) : null);
       return;
     }
     if (verdict.kind === "store") this.#pieces = [];
@@ -80,7 +79,8 @@ export class SoloFill implements FillTicket {
     const answerFor = this.#headPassed || this.#draining ? undefined : this.#plan.standIn(error);
     this.#release();
     this.#plan.close();
-    if (answerFor !== undefined) this.#reader.onAnswer(answerFor(this.#reader));
+    const answer = answerFor?.(this.#reader) ?? null;
+    if (answer !== null) this.#reader.onAnswer(answer);
     else if (!this.#draining) this.#reader.onError(error);
   }
 
@@ -89,14 +89,12 @@ export class SoloFill implements FillTicket {
     return !this.#ended && !this.#headPassed && !this.#draining;
   }
 
-  /** A stored response answers before anything was asked of a source; null releases the reader. */
-  onRecalled(answerFor: (reader: FillReader) => Answer | null): void {
+  /** A stored response answers before anything was asked of a source. */
+  onRecalled(answerFor: StoredAnswer): void {
     if (!this.isWanted) return;
     this.#ended = true;
     this.#plan.close();
-    const answer = answerFor(this.#reader);
-    if (answer === null) this.#reader.onRelease();
-    else this.#reader.onAnswer(answer);
+    this.#answer(answerFor(this.#reader));
   }
 
   // ── FillTicket ─────────────────────────────────────────────────────────────────────────────────
@@ -111,6 +109,11 @@ export class SoloFill implements FillTicket {
     this.#release();
     this.#plan.close();
     this.#source?.abort();
+  }
+
+  #answer(answer: Answer | null): void {
+    if (answer === null) this.#reader.onRelease();
+    else this.#reader.onAnswer(answer);
   }
 
   #keep(pieces: Uint8Array[], chunk: Uint8Array): void {

@@ -202,7 +202,7 @@ class Delivery implements DirectReader {
   // ── FillReader ─────────────────────────────────────────────────────────────────────────────────
 
   onAnswer(answer: Answer): void {
-    if (answer.isRecalled === true) this.#exchange.outcome.cache = "l2";
+    if (answer.recalled !== undefined) this.#exchange.outcome.cache = answer.recalled;
     this.#exchange.respond(this.#withOurs(answer.head), answer.length);
     if (answer.content !== null) this.#exchange.write(answer.content);
     this.#exchange.end();
