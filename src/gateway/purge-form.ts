@@ -1,5 +1,5 @@
-// Owns which keys the URL of a purge means: whoever purges writes a URL as a client sent it, and its
-// route may keep it in another form, with parameters sorted or taken off (cache.key). Pure.
+// Owns which keys the URL of a purge means: whoever purges writes a URL as a client sent it, and
+// its route may keep it in another form, with parameters sorted or taken off (cache.key). Pure.
 
 import type { Purge } from "../cache/purge.ts";
 import { readExplained } from "./explain-request.ts";
