@@ -40,7 +40,7 @@ describe("who the client is (RFC 7239)", () => {
   test("what anybody may have made up is dropped, and ours put in its place", async () => {
     await serve();
     const head = await received(...SPOOFED);
-    expect(head).not.toMatch(/6\.6\.6\.6|evil|666/);
+    expect(head).not.toMatch(/6\.6\.6\.6|evil|\b666\b/);
     expect(valuesOf(head, "x-forwarded-for")).toEqual(["127.0.0.1"]);
     expect(valuesOf(head, "x-forwarded-proto")).toEqual(["http"]);
     expect(valuesOf(head, "x-forwarded-host")).toEqual(["a.test"]);
