@@ -9,6 +9,7 @@ import type { CachePeers } from "../cache/peers.ts";
 import type { Purge, PurgeCount } from "../cache/purge.ts";
 import { systemClock } from "../clock.ts";
 import { type Core, type Engine, loadCore } from "../core/core.ts";
+import { CorePools } from "../core/pool-queue.ts";
 import type { RequestHead } from "../http/message.ts";
 import type { AccessLog } from "../telemetry/access-log.ts";
 import { EventLoopLag } from "../telemetry/event-loop-lag.ts";
@@ -84,7 +85,8 @@ export class ServingThread {
     this.#metrics = metrics;
     this.#logger = logger;
     this.#core = loadCore({ seed: parts.seed });
-    this.#stage = new InputStage(this.#core);
+    const pools = new CorePools(this.#core);
+    this.#stage = new InputStage(this.#core, pools);
     this.cache = new Cache(
       this.#core,
       this.#clock,
@@ -96,7 +98,7 @@ export class ServingThread {
     this.#generation = buildGeneration(config, {
       clock: this.#clock,
       metrics,
-      io: new OriginIo(this.#core),
+      io: new OriginIo(this.#core, pools),
       events: (upstream) => this.#clusterEvents(upstream),
     });
     const trust = new TrustNetwork(config.trust);

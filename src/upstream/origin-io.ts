@@ -23,12 +23,14 @@ import {
   RECORD_STATUS_CODE,
 } from "../../assembly/layout.ts";
 import type { Core } from "../core/core.ts";
+import type { CorePools } from "../core/pool-queue.ts";
 import { decodeFields } from "../http/decoded-fields.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
 import { keepAliveHintMs } from "./wire-response.ts";
 
 export class OriginIo {
   readonly core: Core;
+  readonly pools: CorePools;
   /** The core's memory as a Buffer. */
   readonly memory: Buffer;
   /** Record and input for heads that arrive whole and for chunked content on its way through. */
@@ -45,8 +47,9 @@ export class OriginIo {
   /** How long the origin server keeps it, less a margin; Infinity where it does not say. */
   keepAliveHintMs = Number.POSITIVE_INFINITY;
 
-  constructor(core: Core) {
+  constructor(core: Core, pools: CorePools) {
     this.core = core;
+    this.pools = pools;
     this.memory = Buffer.from(core.bytes.buffer, core.bytes.byteOffset, core.bytes.length);
     this.record = core.acquireSlab();
     if (this.record === 0) throw new Error("the core has no slab for origin connections");

@@ -4,22 +4,25 @@
 
 import type { Socket } from "node:net";
 import {
-  CHUNKED_CONSUMED,
   FRAMING_CHUNKED,
   FRAMING_CLOSE,
-  RECORD_HEAD_LENGTH,
   STATUS_COMPLETE,
   STATUS_ERROR,
+  STATUS_INCOMPLETE,
 } from "../../assembly/layout.ts";
+import type { PoolWaiter } from "../core/pool-queue.ts";
 import { GatewayError } from "../http/errors.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
 import type { AttemptListener, OriginRequest } from "./attempt.ts";
+import { ChunkedContent } from "./chunked-content.ts";
 import { exchangeFailure } from "./failures.ts";
 import { framingMethod, type OriginIo } from "./origin-io.ts";
+import { ResponseHeadReader, STATUS_NO_SLAB } from "./response-head-reader.ts";
 import {
   type AttemptHost,
   DONE,
   EXPECTING,
+  type ExpiryCode,
   READING,
   SENDING,
   TOO_MANY_INTERIMS,
@@ -30,7 +33,7 @@ import type { ConnectionUser, WireConnection } from "./wire-connection.ts";
 import { type ContentEvents, ContentSender, framedSink } from "./wire-content.ts";
 import type { WirePool } from "./wire-pool.ts";
 import { renderRequestHead } from "./wire-request.ts";
-import { copyOf, gather, lent } from "./wire-response.ts";
+import { copyOf, lent } from "./wire-response.ts";
 
 /** Where an attempt gets its connection. */
 export interface WireHost extends AttemptHost {
@@ -43,7 +46,10 @@ export interface WireHost extends AttemptHost {
 
 const NO_FIELDS: FieldLines = [];
 
-export class WireAttempt extends WatchedAttempt implements ConnectionUser, ContentEvents {
+export class WireAttempt
+  extends WatchedAttempt
+  implements ConnectionUser, ContentEvents, PoolWaiter
+{
   readonly #request: OriginRequest;
   readonly #host: WireHost;
   readonly #mayReuse: boolean;
@@ -51,16 +57,14 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
   #head = "";
   #connection: WireConnection | null = null;
   #sender: ContentSender | null = null;
-  /** A slab of the core with a response head that arrives in pieces; else 0. */
-  #slab = 0;
-  #slabLength = 0;
+  readonly #heads: ResponseHeadReader;
   #framing = 0;
   /** Content bytes that are still to come, by Content-Length or until the origin closes. */
   #remaining = 0;
-  /** State of the chunked decoder in the core; else 0. */
-  #chunked = 0;
-  /** Read while the listener had asked for a pause. */
+  #chunked: ChunkedContent | null = null;
+  /** Read while the listener had asked for a pause, or while the core had no place for it. */
   #held: Buffer | null = null;
+  #waitsForPlace = false;
   #keepAlive = false;
   #hintMs = Number.POSITIVE_INFINITY;
 
@@ -74,6 +78,7 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
     this.#request = request;
     this.#host = host;
     this.#mayReuse = connection === "pooled";
+    this.#heads = new ResponseHeadReader(host.io, this, framingMethod(request.method));
   }
 
   start(): void {
@@ -190,7 +195,7 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
       return false;
     }
     this.#process(chunk, length);
-    return true;
+    return !this.#waitsForPlace;
   }
 
   #process(chunk: Buffer, length: number): void {
@@ -213,52 +218,48 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
     if (held !== null) this.#process(held, held.length);
   }
 
+  /** While it is we who have no room for what it sent, the origin server is not to blame. */
+  protected override expire(code: ExpiryCode, detail: string): void {
+    if (this.#waitsForPlace) this.#fail(noPlace());
+    else super.expire(code, detail);
+  }
+
   protected override originMoves(): boolean {
     return this.#held !== null;
   }
 
   #receiveHead(chunk: Buffer, offset: number, length: number): number {
-    const { core, memory, record: shared, input: sharedInput } = this.#host.io;
-    const before = this.#slabLength;
-    const record = this.#slab === 0 ? shared : this.#slab;
-    const input = this.#slab === 0 ? sharedInput : core.slabInput(this.#slab);
-    const taken = Math.min(length - offset, core.headBytesMax - before);
-    chunk.copy(memory, input + before, offset, offset + taken);
-    if (this.#slab === 0) core.resetRecord(record);
-    const method = framingMethod(this.#request.method);
-    const status = core.parseResponseHead(record, input, before + taken, method);
+    const heads = this.#heads;
+    const status = heads.read(chunk, offset, length);
+    if (status === STATUS_NO_SLAB) return this.#hold(chunk, offset, length);
     if (status === STATUS_ERROR) {
       this.#refuse("malformed response head");
       return length;
     }
-    if (status !== STATUS_COMPLETE) return this.#keepPartialHead(chunk, offset, taken, length);
-    const headLength = core.words[(record >>> 2) + RECORD_HEAD_LENGTH] ?? 0;
-    const next = offset + headLength - before;
-    this.#acceptHead(this.#host.io.decodeHead(record, input), next === length);
-    return next;
+    if (status === STATUS_COMPLETE) {
+      const { next } = heads;
+      this.#acceptHead(this.#host.io.decodeHead(heads.record, heads.input), next === length);
+    }
+    return heads.next;
   }
 
-  /** The head is not all there: what has come waits in a slab of its own. */
-  #keepPartialHead(chunk: Buffer, offset: number, taken: number, length: number): number {
-    const { core, memory } = this.#host.io;
-    const total = this.#slabLength + taken;
-    if (this.#slab === 0) {
-      this.#slab = core.acquireSlab();
-      if (this.#slab === 0) {
-        this.#fail(new GatewayError("internal_error", "no buffer for the response head"));
-        return length;
-      }
-      chunk.copy(memory, core.slabInput(this.#slab), offset, offset + taken);
-    }
-    this.#slabLength = total;
-    if (total === core.headBytesMax) this.#refuse("response head too large");
-    return offset + taken;
+  /** The core's pool is exhausted: nothing is read until a place in it is free. */
+  #hold(chunk: Buffer, offset: number, length: number): number {
+    this.#held = copyOf(chunk, offset, length);
+    this.#waitsForPlace = true;
+    return length;
+  }
+
+  placeFree(): void {
+    this.#waitsForPlace = false;
+    this.lastMs = this.#host.nowMs;
+    this.resumeHeld();
   }
 
   #acceptHead(head: ResponseHead, isLast: boolean): void {
     const { io } = this.#host;
     const { framing } = io;
-    this.#releaseSlab();
+    this.#heads.release();
     if (head.status < 200) {
       this.#acceptInterim(head);
       return;
@@ -269,13 +270,7 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
     // response.
     this.#keepAlive = io.keepAlive && this.#request.method !== "HEAD";
     this.#hintMs = io.keepAliveHintMs;
-    if (framing === FRAMING_CHUNKED) {
-      this.#chunked = this.#host.io.core.acquireChunked();
-      if (this.#chunked === 0) {
-        this.#fail(new GatewayError("internal_error", "no decoder for chunked content"));
-        return;
-      }
-    }
+    if (framing === FRAMING_CHUNKED) this.#chunked = new ChunkedContent(io, this);
     this.phase = READING;
     this.listener.head(head);
     if (framing !== FRAMING_CHUNKED && this.#remaining === 0) this.#complete(NO_FIELDS, isLast);
@@ -291,7 +286,7 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
   }
 
   #receiveContent(chunk: Buffer, offset: number, length: number): number {
-    if (this.#framing === FRAMING_CHUNKED) return this.#receiveChunked(chunk, offset, length);
+    if (this.#chunked !== null) return this.#receiveChunked(this.#chunked, chunk, offset, length);
     const end = Math.min(length, offset + this.#remaining);
     this.#remaining -= end - offset;
     this.#pass(lent(this.#connection, chunk, offset, end));
@@ -299,25 +294,19 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
     return end;
   }
 
-  #receiveChunked(chunk: Buffer, offset: number, length: number): number {
-    const { core, memory, input } = this.#host.io;
-    const end = Math.min(length, offset + core.headBytesMax);
-    chunk.copy(memory, input, offset, end);
-    const status = core.decodeChunked(this.#chunked, input, end - offset);
-    const base = this.#chunked >>> 2;
-    const consumed = core.words[base + CHUNKED_CONSUMED] ?? 0;
-    const content = gather(core.words, base, chunk, offset);
-    if (content !== null) this.#pass(content);
+  #receiveChunked(chunked: ChunkedContent, chunk: Buffer, offset: number, length: number): number {
+    const next = chunked.decode(chunk, offset, length);
+    if (next === offset && chunked.status === STATUS_INCOMPLETE) {
+      return this.#hold(chunk, offset, length);
+    }
+    if (chunked.content !== null) this.#pass(chunked.content);
     if (this.phase === DONE) return length;
-    if (status === STATUS_ERROR) {
+    if (chunked.status === STATUS_ERROR) {
       this.#refuse("malformed chunked content");
       return length;
     }
-    if (status === STATUS_COMPLETE) {
-      const trailers = this.#host.io.decodeTrailers(this.#chunked);
-      this.#complete(trailers, offset + consumed === length);
-    }
-    return offset + consumed;
+    if (chunked.status === STATUS_COMPLETE) this.#complete(chunked.trailers, next === length);
+    return next;
   }
 
   #pass(content: Buffer): void {
@@ -369,9 +358,9 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
   #end(fate: "reusable" | "broken"): void {
     if (this.phase === DONE) return;
     this.phase = DONE;
-    this.#releaseSlab();
-    if (this.#chunked !== 0) this.#host.io.core.releaseChunked(this.#chunked);
-    this.#chunked = 0;
+    this.#heads.release();
+    this.#chunked?.release();
+    if (this.#waitsForPlace) this.#host.io.pools.leave(this);
     this.#held = null;
     this.#sender?.stop();
     const connection = this.#connection;
@@ -382,12 +371,6 @@ export class WireAttempt extends WatchedAttempt implements ConnectionUser, Conte
     }
     this.#host.release();
   }
-
-  #releaseSlab(): void {
-    if (this.#slab !== 0) this.#host.io.core.releaseSlab(this.#slab);
-    this.#slab = 0;
-    this.#slabLength = 0;
-  }
 }
 
 function failLater(attempt: WireAttempt, error: GatewayError): void {
@@ -396,4 +379,9 @@ function failLater(attempt: WireAttempt, error: GatewayError): void {
 
 function resumeHeld(attempt: WireAttempt): void {
   attempt.resumeHeld();
+}
+
+/** Not `internal_error`'s 500: the client may come again. */
+function noPlace(): GatewayError {
+  return new GatewayError("internal_error", "no buffer for the response in time", { status: 503 });
 }

@@ -1,7 +1,6 @@
 // Hot. Owns the pieces of reading a response from a read buffer: bytes that outlive it,
-// content out of its chunks, how long the connection is kept (RFC 9112 sections 7.1 and 9.3). Pure.
+// how long the connection is kept (RFC 9112 section 9.3). Pure.
 
-import { CHUNKED_SPAN_COUNT, CHUNKED_SPANS } from "../../assembly/layout.ts";
 import { getField } from "../http/fields.ts";
 import type { FieldLines } from "../http/message.ts";
 
@@ -28,30 +27,6 @@ export function lent(lender: Lender | null, chunk: Buffer, start: number, end: n
   if (end - start < LENT_BYTES_MIN) return copyOf(chunk, start, end);
   lender?.lendBuffer();
   return chunk.subarray(start, end);
-}
-
-/** The content among the bytes that the decoder has just consumed, in one piece; null for none. */
-export function gather(
-  words: Uint32Array,
-  base: number,
-  chunk: Buffer,
-  offset: number,
-): Buffer | null {
-  const spans = words[base + CHUNKED_SPAN_COUNT] ?? 0;
-  let total = 0;
-  for (let index = 0; index < spans; index++) {
-    total += words[base + CHUNKED_SPANS + index * 2 + 1] ?? 0;
-  }
-  if (total === 0) return null;
-  const content = Buffer.allocUnsafe(total);
-  let at = 0;
-  for (let index = 0; index < spans; index++) {
-    const start = offset + (words[base + CHUNKED_SPANS + index * 2] ?? 0);
-    const length = words[base + CHUNKED_SPANS + index * 2 + 1] ?? 0;
-    chunk.copy(content, at, start, start + length);
-    at += length;
-  }
-  return content;
 }
 
 /** How much earlier than the origin's hint we close, so that a request sent then still arrives. */

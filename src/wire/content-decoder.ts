@@ -13,7 +13,8 @@ import {
   STATUS_ERROR,
 } from "../../assembly/layout.ts";
 import { PARSE_ERRORS } from "../core/parse-errors.ts";
-import type { InputStage, PoolWaiter } from "./input-stage.ts";
+import type { PoolWaiter } from "../core/pool-queue.ts";
+import type { InputStage } from "./input-stage.ts";
 import type { RequestContent } from "./request-content.ts";
 
 const WORD = 0x1_0000_0000;

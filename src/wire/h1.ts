@@ -4,6 +4,7 @@
 
 import type { Socket } from "node:net";
 import { STATUS_COMPLETE, STATUS_ERROR } from "../../assembly/layout.ts";
+import type { PoolWaiter } from "../core/pool-queue.ts";
 import { GatewayError } from "../http/errors.ts";
 import { AheadInput } from "./ahead.ts";
 import { contentTooLarge, type MessageError } from "./content-decoder.ts";
@@ -23,7 +24,6 @@ import {
 } from "./h1-states.ts";
 import { HeadReader, STATUS_NO_SLAB } from "./head-reader.ts";
 import { IncomingContent } from "./incoming-content.ts";
-import type { PoolWaiter } from "./input-stage.ts";
 import { PeerAddress } from "./peer-address.ts";
 import type { ContentSource } from "./request-content.ts";
 import {

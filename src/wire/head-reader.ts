@@ -11,8 +11,9 @@ import {
   STATUS_ERROR,
   STATUS_INCOMPLETE,
 } from "../../assembly/layout.ts";
+import type { PoolWaiter } from "../core/pool-queue.ts";
 import { type MessageError, parseRefusal } from "./content-decoder.ts";
-import type { InputStage, PoolWaiter } from "./input-stage.ts";
+import type { InputStage } from "./input-stage.ts";
 
 /** Besides STATUS_*: the head needs a slab and none is free; the waiter is called when one is. */
 export const STATUS_NO_SLAB = 3;

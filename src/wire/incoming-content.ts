@@ -1,12 +1,13 @@
 // Owns the content of the request that a connection is receiving: its framing, its stream and its
 // deadline, from the head to the last byte or the end of the connection. Knows no sockets.
 
+import type { PoolWaiter } from "../core/pool-queue.ts";
 import type { GatewayError } from "../http/errors.ts";
 import { ContentDeadline } from "./content-deadline.ts";
 import { ChunkedDecoder, type ContentDecoder, LengthDecoder } from "./content-decoder.ts";
 import type { MessageError } from "./content-decoder.ts";
 import type { WireLimits } from "./handler.ts";
-import type { InputStage, PoolWaiter } from "./input-stage.ts";
+import type { InputStage } from "./input-stage.ts";
 import { type ContentSource, RequestContent } from "./request-content.ts";
 
 export class IncomingContent {

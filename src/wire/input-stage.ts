@@ -3,6 +3,7 @@
 // connections, used synchronously.
 
 import type { Core } from "../core/core.ts";
+import type { CorePools, PoolQueue } from "../core/pool-queue.ts";
 import { READ_BYTES_MAX } from "./socket-input.ts";
 
 export class InputStage {
@@ -21,11 +22,11 @@ export class InputStage {
   #start = 0;
   #end = 0;
 
-  constructor(core: Core) {
+  constructor(core: Core, pools: CorePools) {
     this.core = core;
     this.memory = Buffer.from(core.bytes.buffer, core.bytes.byteOffset, core.bytes.length);
-    this.slabs = new PoolQueue(core.acquireSlab, core.releaseSlab);
-    this.decoders = new PoolQueue(core.acquireChunked, core.releaseChunked);
+    this.slabs = pools.slabs;
+    this.decoders = pools.decoders;
   }
 
   /**
@@ -48,62 +49,5 @@ export class InputStage {
     // `set` takes a third less time than `copy`, where it needs no view of a part of the chunk.
     if (offset === 0 && this.#end === chunk.length) core.bytes.set(chunk, core.scratchInput);
     else chunk.copy(this.memory, core.scratchInput, offset, this.#end);
-  }
-}
-
-/** Someone who waits for a place in a pool. */
-export interface PoolWaiter {
-  placeFree(): void;
-}
-
-/**
- * One pool of the core with a queue for when it runs out: exhaustion is backpressure, never an
- * error.
- */
-export class PoolQueue {
-  readonly #acquire: () => number;
-  readonly #release: (address: number) => void;
-  readonly #waiters = new Set<PoolWaiter>();
-  #wakeScheduled = false;
-  /** How often nobody could get a place at once. */
-  exhausted = 0;
-
-  constructor(acquire: () => number, release: (address: number) => void) {
-    this.#acquire = acquire;
-    this.#release = release;
-  }
-
-  /** Address of a place; 0 when none is free: then `waiter.placeFree` is called once one is. */
-  acquire(waiter: PoolWaiter): number {
-    const address = this.#acquire();
-    if (address === 0) {
-      this.exhausted++;
-      this.#waiters.add(waiter);
-    }
-    return address;
-  }
-
-  release(address: number): void {
-    this.#release(address);
-    if (this.#waiters.size === 0 || this.#wakeScheduled) return;
-    this.#wakeScheduled = true;
-    setImmediate(() => this.#wake());
-  }
-
-  /** A waiter that is gone. */
-  leave(waiter: PoolWaiter): void {
-    this.#waiters.delete(waiter);
-  }
-
-  /** First come, first served; who finds the place taken again waits on. */
-  #wake(): void {
-    this.#wakeScheduled = false;
-    for (const waiter of Array.from(this.#waiters)) {
-      const address = this.#acquire();
-      if (address === 0) return;
-      this.#release(address);
-      this.#waiters.delete(waiter);
-      waiter.placeFree();
-    }
   }
 }

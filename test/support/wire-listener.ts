@@ -7,6 +7,7 @@ import type { Socket } from "node:net";
 import { expect, vi } from "vitest";
 import { type Core, type Engine, loadCore } from "../../src/core/core.ts";
 import type { WireLimits } from "../../src/wire/handler.ts";
+import { CorePools } from "../../src/core/pool-queue.ts";
 import { InputStage } from "../../src/wire/input-stage.ts";
 import { Listener } from "../../src/wire/listener.ts";
 import { FakeClock } from "./clock.ts";
@@ -72,7 +73,7 @@ export class TestWire {
       slabs: options.slabs ?? 64,
       chunkedStates: options.chunkedStates ?? 64,
     });
-    this.stage = new InputStage(this.core);
+    this.stage = new InputStage(this.core, new CorePools(this.core));
     this.handler = new RecordingHandler(options.answer);
     this.limits = { ...TEST_LIMITS, ...options.limits };
     this.listener = new Listener(

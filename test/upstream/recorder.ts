@@ -4,6 +4,7 @@
 import type { GatewayError } from "../../src/http/errors.ts";
 import type { FieldLines, ResponseHead } from "../../src/http/message.ts";
 import { loadCore } from "../../src/core/core.ts";
+import { CorePools } from "../../src/core/pool-queue.ts";
 import { OriginIo } from "../../src/upstream/origin-io.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import type { OriginHandler, OriginRequest } from "../../src/upstream/attempt.ts";
@@ -87,7 +88,7 @@ export class Recorder implements OriginHandler {
 
 /** One core for all clusters of a test file; what they hold of it is checked by `held`. */
 const core = loadCore();
-const io = new OriginIo(core);
+const io = new OriginIo(core, new CorePools(core));
 
 type Overrides = {
   [Part in keyof ClusterConfig]?: Partial<ClusterConfig[Part]> | ClusterConfig[Part];
@@ -98,6 +99,7 @@ export function clusterOf(
   urls: string | readonly string[],
   overrides: Overrides = {},
   clock: Clock = systemClock,
+  originIo: OriginIo = io,
 ): Cluster {
   const config: Record<string, unknown> = {
     ...CLUSTER_DEFAULTS,
@@ -115,7 +117,7 @@ export function clusterOf(
     const isGroup = typeof before === "object" && !Array.isArray(before);
     config[part] = isGroup ? { ...before, ...(value as object) } : value;
   }
-  return new Cluster(config as unknown as ClusterConfig, clock, io);
+  return new Cluster(config as unknown as ClusterConfig, clock, originIo);
 }
 
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
