@@ -7,6 +7,7 @@ import { hasField } from "../http/fields.ts";
 import type {
   ClientAddress,
   Exchange,
+  FieldLines,
   Outcome,
   RequestHead,
   ResponseHead,
@@ -18,6 +19,8 @@ export interface FetchExchangeParts {
   readonly request: RequestHead;
   readonly body: Readable | null;
   readonly bodyLength: number;
+  /** The exchange that `body` is of, untouched; without it there are no trailers. */
+  readonly bodyOf?: Exchange;
   readonly client: ClientAddress;
   readonly id: string;
   readonly startedMs: number;
@@ -46,6 +49,8 @@ export class FetchExchange implements Exchange {
   readonly startedMs: number;
   readonly expectsContinue: boolean;
   readonly outcome: Outcome;
+  /** The trailer section of the response, which a Response cannot have; empty before the end. */
+  trailers: FieldLines = [];
   /** Readers get what was written as it is. */
   readonly flushed = false;
   responded = false;
@@ -58,6 +63,7 @@ export class FetchExchange implements Exchange {
   readonly #date: () => string;
   readonly #inform: ((head: ResponseHead) => void) | undefined;
   readonly #finished: ((exchange: FetchExchange) => void) | undefined;
+  readonly #bodyOf: Exchange | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
   #hasContent = false;
   /** Content that the reader of the Response has not asked for. */
@@ -67,6 +73,7 @@ export class FetchExchange implements Exchange {
     this.request = parts.request;
     this.body = parts.body;
     this.bodyLength = parts.bodyLength;
+    this.#bodyOf = parts.bodyOf;
     this.client = parts.client;
     this.id = parts.id;
     this.startedMs = parts.startedMs;
@@ -78,6 +85,10 @@ export class FetchExchange implements Exchange {
     const { promise, resolve } = Promise.withResolvers<Response>();
     this.response = promise;
     this.#resolve = resolve;
+  }
+
+  get bodyTrailers(): FieldLines {
+    return this.#bodyOf?.bodyTrailers ?? [];
   }
 
   inform(head: ResponseHead): void {
@@ -150,8 +161,9 @@ export class FetchExchange implements Exchange {
     this.#abort("the reader of the response cancelled it");
   }
 
-  end(): void {
+  end(trailers: FieldLines = []): void {
     if (this.ended) return;
+    this.trailers = trailers;
     this.#finish();
     this.#pump();
   }

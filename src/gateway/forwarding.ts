@@ -7,6 +7,8 @@ import {
   fieldValues,
   getField,
   isHopByHop,
+  listMembers,
+  mayBeTrailer,
   NameClasses,
   nominatesNothing,
   withoutFields,
@@ -128,9 +130,47 @@ export function originFields(
   appendForwarding(fields, request, forwarder);
   fields.push("Via", appended(request.fields, "via", viaMember(request.version, identity)));
   fields.push("X-Request-Id", forwarder.requestId);
-  // RFC 9110 section 10.1.4: TE ends here; that we understand trailers is ours to say.
-  if (acceptsTrailers(request.fields)) fields.push("TE", "trailers");
+  // RFC 9110 section 10.1.4: TE ends here, as Connection says; that we take trailers is ours to
+  // say.
+  if (acceptsTrailers(request.fields)) fields.push("TE", "trailers", "Connection", "TE");
   return fields;
+}
+
+/**
+ * What of a request's trailer section goes on: fields that may stand there, and none that is the
+ * gateway's to set or means something else to origin servers that take trailers for headers.
+ */
+export function originTrailers(trailers: FieldLines): string[] {
+  const kept: string[] = [];
+  for (let index = 0; index + 1 < trailers.length; index += 2) {
+    const name = trailers[index] ?? "";
+    if (isOriginTrailer(name)) kept.push(name, trailers[index + 1] ?? "");
+  }
+  return kept;
+}
+
+function isOriginTrailer(name: string): boolean {
+  return requestClasses.of(name) === PASSES && mayBeTrailer(name.toLowerCase());
+}
+
+/**
+ * The Trailer field of a request whose content is chunked: it names what may follow, so that it
+ * goes on where the trailers do (RFC 9110 section 6.6.2). null: it names none that does.
+ */
+export function announcedTrailers(fields: FieldLines): string | null {
+  const names = listMembers(getField(fields, "trailer")).filter(isOriginTrailer);
+  return names.length === 0 ? null : names.join(", ");
+}
+
+/** What of an origin server's trailer section goes on to clients. */
+export function responseTrailers(trailers: FieldLines): FieldLines {
+  const kept: string[] = [];
+  for (let index = 0; index + 1 < trailers.length; index += 2) {
+    const name = trailers[index] ?? "";
+    const passes = responseClasses.of(name) === PASSES && mayBeTrailer(name.toLowerCase());
+    if (passes) kept.push(name, trailers[index + 1] ?? "");
+  }
+  return kept;
 }
 
 /** The request has a field that can ask the origin server for something else than the URI names. */

@@ -71,8 +71,10 @@ export class Passage {
     const fromOrigin = response.body !== null && response.body === this.#innerBody;
     const framing = fromOrigin ? "declared" : "unknown";
     const exchange = this.#exchange;
+    // A Response has no trailers; those of content that middleware let pass go beside it.
+    const trailers = () => (fromOrigin ? (this.#inner?.trailers ?? []) : []);
     try {
-      await respondWith(exchange, response, { framing, date: this.#date() });
+      await respondWith(exchange, response, { framing, date: this.#date(), trailers });
     } finally {
       this.leave();
     }
@@ -98,11 +100,12 @@ export class Passage {
   /** Content as the client sends it, while nobody has touched it. */
   async #content(context: Context): Promise<Content> {
     const { raw } = context.req;
-    const { body, bodyLength, expectsContinue } = this.#exchange;
+    const outer = this.#exchange;
+    const { body, bodyLength, expectsContinue } = outer;
     const given = this.#real;
     if (raw !== given?.request) return { ...readable(raw), expectsContinue: false };
     if (given.content === null || !given.content.taken)
-      return { body, bodyLength, expectsContinue };
+      return { body, bodyLength, expectsContinue, bodyOf: outer };
     if (!raw.bodyUsed) return { ...readable(raw), expectsContinue: false };
     // Read through Hono, which keeps what it read; otherwise this throws, as it does for any second
     // reader.
@@ -116,6 +119,7 @@ interface Content {
   readonly body: Readable | null;
   readonly bodyLength: number;
   readonly expectsContinue: boolean;
+  readonly bodyOf?: Exchange;
 }
 
 /** A Request does not say how long its content is. */

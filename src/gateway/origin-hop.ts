@@ -8,7 +8,7 @@ import { withoutHopByHop } from "../http/fields.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { OriginHandler } from "../upstream/attempt.ts";
-import { storableFields } from "./forwarding.ts";
+import { responseTrailers, storableFields } from "./forwarding.ts";
 
 export interface OriginHopOptions {
   readonly metrics: Metrics;
@@ -52,7 +52,7 @@ export class OriginHop implements OriginHandler {
   onEnd(trailers: FieldLines): void {
     const { metrics, clock } = this.#options;
     metrics.recordUpstream(this.#row, this.#status, clock.monotonicMs() - this.#startedMs);
-    this.#next.onEnd(trailers);
+    this.#next.onEnd(trailers.length === 0 ? trailers : responseTrailers(trailers));
   }
 
   onError(error: GatewayError): void {

@@ -20,10 +20,12 @@ import { asLookedUp, isRead, mayBeStored } from "./cached-request.ts";
 import { DirectFill, type DirectReader } from "./direct-fill.ts";
 import {
   ALLOWED_METHODS,
+  announcedTrailers,
   forwardsLeft,
   type GatewayIdentity,
   isLoop,
   originFields,
+  originTrailers,
   withForwardsLeft,
 } from "./forwarding.ts";
 import type { HostPolicy } from "./gateway-config.ts";
@@ -187,12 +189,16 @@ class Delivery implements DirectReader {
     const fields = originFields(request, forwarder, identity, counted);
     const host = originHost(this.#route.upstream.host, request.authority);
     if (host !== null) fields.unshift("Host", host);
+    const isChunked = body !== null && bodyLength < 0;
+    const announced = isChunked ? announcedTrailers(request.fields) : null;
+    if (announced !== null) fields.push("Trailer", announced);
     return {
       method,
       path: this.request.path,
       fields,
       body,
       bodyLength,
+      trailers: isChunked ? () => originTrailers(this.#exchange.bodyTrailers) : null,
       key: hashKey(this.#route.upstream.hash, this.request, client),
       idempotent: IDEMPOTENT.has(method),
       expectsContinue,

@@ -3,7 +3,7 @@
 
 import { GatewayError } from "../http/errors.ts";
 import { hasField } from "../http/fields.ts";
-import type { Exchange } from "../http/message.ts";
+import type { Exchange, FieldLines } from "../http/message.ts";
 
 export interface RespondOptions {
   /**
@@ -13,13 +13,15 @@ export interface RespondOptions {
   readonly framing: "declared" | "unknown";
   /** Now, as an HTTP-date. */
   readonly date: string;
+  /** The trailer section, asked for when the content has ended. */
+  readonly trailers?: () => FieldLines;
 }
 
 /** Never rejects: content that fails breaks the exchange off. */
 export async function respondWith(
   exchange: Exchange,
   response: Response,
-  { framing, date }: RespondOptions,
+  { framing, date, trailers }: RespondOptions,
 ): Promise<void> {
   const reader = response.body?.getReader();
   try {
@@ -28,7 +30,7 @@ export async function respondWith(
     const head = { status: response.status, reason: response.statusText, fields };
     exchange.respond(head, lengthOf(exchange, response, framing));
     if (reader !== undefined) await copy(exchange, reader);
-    exchange.end();
+    exchange.end(trailers?.());
   } catch (cause) {
     exchange.fail(failureOf(cause));
   } finally {

@@ -1,6 +1,8 @@
-// Owns the way from a HeadRecord's field entries to field lines, for requests and responses alike.
+// Owns the way from a HeadRecord's field entries to field lines, for requests and responses,
+// headers and trailers alike.
 
 import {
+  CHUNKED_TRAILER_BYTES,
   FIELD_NAME_LENGTH_AND_ID,
   FIELD_NAME_START,
   FIELD_VALUE_LENGTH,
@@ -9,6 +11,8 @@ import {
   RECORD_FIELD_COUNT,
   RECORD_FIELDS,
 } from "../../assembly/layout.ts";
+import type { Core } from "../core/core.ts";
+import type { FieldLines } from "./message.ts";
 
 /** The field lines of the record at word index `base`; `text` is its head, decoded as latin1. */
 export function decodeFields(words: Uint32Array, base: number, text: string): string[] {
@@ -26,3 +30,19 @@ export function decodeFields(words: Uint32Array, base: number, text: string): st
   }
   return fields;
 }
+
+/**
+ * The trailer section behind chunked content that the decoder at `state` has finished (RFC 9112
+ * section 7.1.2). `memory` is the core's, as a Buffer.
+ */
+export function decodeTrailers(core: Core, memory: Buffer, state: number): FieldLines {
+  const length = core.words[(state >>> 2) + CHUNKED_TRAILER_BYTES] ?? 0;
+  if (length <= EMPTY_TRAILER_BYTES) return NO_FIELDS;
+  const input = core.trailerInput(state);
+  const text = memory.toString("latin1", input, input + length);
+  return decodeFields(core.words, core.trailerRecord(state) >>> 2, text);
+}
+
+/** The empty line that ends every trailer section. */
+const EMPTY_TRAILER_BYTES = 2;
+const NO_FIELDS: FieldLines = [];

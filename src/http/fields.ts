@@ -1,6 +1,7 @@
 // Owns the names of well-known fields, look-ups in field lines, and which fields end at this hop
 // (RFC 9110 sections 5.3 and 7.6.1). Pure: knows no sockets and no policy of the gateway.
 
+import { FORBIDDEN_TRAILERS_HIGH, FORBIDDEN_TRAILERS_LOW } from "../../assembly/layout.ts";
 import type { FieldLines } from "./message.ts";
 
 /** Lower-case field name by FIELD_* id of assembly/layout.ts; "" for id 0, any other field. */
@@ -221,6 +222,30 @@ export class NameClasses {
 /** Far more than are in use; 1,024 names of 64 bytes are some 100 KB. */
 const NAMES_KNOWN_MAX = 1024;
 const NAME_KNOWN_LENGTH_MAX = 64;
+
+/**
+ * The field may stand in a trailer section: it is neither about framing, routing, authentication or
+ * how the request or the response is to be treated (RFC 9110 section 6.5.1) nor about this hop.
+ */
+export function mayBeTrailer(nameLower: string): boolean {
+  if (HOP_BY_HOP.has(nameLower) || NO_TRAILERS.has(nameLower)) return false;
+  const id = fieldId(nameLower);
+  const forbidden = id < 32 ? FORBIDDEN_TRAILERS_LOW : FORBIDDEN_TRAILERS_HIGH;
+  return (forbidden & (1 << (id & 31))) === 0;
+}
+
+/** Of the same kinds, and not well known to the core, which refuses the others in HTTP/1.1. */
+const NO_TRAILERS: ReadonlySet<string> = new Set([
+  "content-disposition",
+  "content-language",
+  "content-location",
+  "content-security-policy",
+  "early-data",
+  "max-forwards",
+  "retry-after",
+  "strict-transport-security",
+  "www-authenticate",
+]);
 
 /** The field ends at this hop, whatever Connection says. */
 export function isHopByHop(nameLower: string): boolean {

@@ -85,6 +85,11 @@ export interface Exchange {
   readonly body: Readable | null;
   /** Length of `body` when the client declared it; -1 for chunked content. */
   readonly bodyLength: number;
+  /**
+   * The trailer section of `body` (RFC 9110 section 6.5); empty before `body` has ended, and where
+   * it has none.
+   */
+  readonly bodyTrailers: FieldLines;
   readonly client: ClientAddress;
   /** X-Request-Id of this exchange. */
   readonly id: string;

@@ -22,6 +22,8 @@ export interface OriginRequest {
   readonly body: Readable | null;
   /** Length of `body`; -1 sends it chunked. */
   readonly bodyLength: number;
+  /** The trailer section of `body` once it has ended; null where there can be none. */
+  readonly trailers: (() => FieldLines) | null;
   /** Hash of what consistent hashing places the request by; 0 where nothing does. */
   readonly key: number;
   /** RFC 9110 section 9.2.2: sending it twice does no more than sending it once. */

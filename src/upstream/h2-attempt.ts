@@ -7,7 +7,7 @@ import { GatewayError } from "../http/errors.ts";
 import type { FieldLines } from "../http/message.ts";
 import type { AttemptListener, OriginRequest } from "./attempt.ts";
 import type { H2Pool, StreamUser } from "./h2-pool.ts";
-import { h2Fields, regularFields, statusOf } from "./h2-request.ts";
+import { h2Fields, h2Trailers, regularFields, statusOf } from "./h2-request.ts";
 import type { H2Session } from "./h2-session.ts";
 import {
   type AttemptHost,
@@ -91,11 +91,13 @@ export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEven
 
   granted(session: H2Session): void {
     const { content } = this;
+    const { trailers } = this.#request;
     const isReused = session.served > 0;
     try {
       const { secure, hostField } = this.#host;
       const fields = h2Fields(this.#request, secure ? "https" : "http", hostField);
-      this.#stream = session.request(fields, content !== null);
+      const follows = content === null ? "none" : trailers === null ? "plain" : "trailed";
+      this.#stream = session.request(fields, follows);
     } catch (cause) {
       const error = new GatewayError("upstream_reset", "the session has ended", { cause });
       process.nextTick(failLater, this, error);
@@ -125,6 +127,7 @@ export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEven
     stream.on("trailers", (_fields, _flags, raw: string[]) => {
       this.#trailers = regularFields(raw);
     });
+    stream.on("wantTrailers", () => this.#sendTrailers(stream));
     stream.on("drain", () => {
       this.lastMs = this.#host.nowMs;
       this.#sender?.drained();
@@ -150,6 +153,11 @@ export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEven
 
   finish(): void {
     this.#stream?.end();
+  }
+
+  #sendTrailers(stream: ClientHttp2Stream): void {
+    if (!stream.closed && !stream.destroyed)
+      stream.sendTrailers(h2Trailers(this.#request.trailers?.() ?? NO_FIELDS));
   }
 
   contentMoved(): void {

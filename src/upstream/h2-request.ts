@@ -38,6 +38,16 @@ const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
+/** A trailer section as node:http2 takes it: repeated fields as a list. */
+export function h2Trailers(trailers: FieldLines): Record<string, string[]> {
+  const out: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
+  for (let index = 0; index + 1 < trailers.length; index += 2) {
+    const name = (trailers[index] ?? "").toLowerCase();
+    (out[name] ??= []).push(trailers[index + 1] ?? "");
+  }
+  return out;
+}
+
 /** The field lines of a received field section. */
 export function regularFields(raw: readonly string[]): FieldLines {
   const fields: string[] = [];

@@ -76,13 +76,19 @@ export class H2Session {
     return this.#ready && !this.ending && this.streams < this.#streamsMax;
   }
 
-  /** Opens a stream. Throws where the session has just ended. */
-  request(fields: string[], hasContent: boolean): ClientHttp2Stream {
+  /**
+   * Opens a stream. `content`: what follows the fields; of a "trailed" one the stream asks for the
+   * trailers by "wantTrailers". Throws where the session has just ended.
+   */
+  request(fields: string[], content: "none" | "plain" | "trailed"): ClientHttp2Stream {
     const session = this.#session;
     if (session === null) throw new Error("no session");
     const nowMs = this.#connector.nowMs();
     if (nowMs - this.#heardMs >= SILENCE_MS) this.ping(nowMs);
-    const stream = session.request(fields, { endStream: !hasContent });
+    const stream = session.request(fields, {
+      endStream: content === "none",
+      waitForTrailers: content === "trailed",
+    });
     this.streams += 1;
     this.served += 1;
     stream.once("close", () => {

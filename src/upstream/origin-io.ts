@@ -3,7 +3,6 @@
 // brings is dealt with before the next one.
 
 import {
-  CHUNKED_TRAILER_BYTES,
   FIELD_KEEP_ALIVE,
   FLAG_KEEP_ALIVE,
   FRAMING_CLOSE,
@@ -24,7 +23,7 @@ import {
 } from "../../assembly/layout.ts";
 import type { Core } from "../core/core.ts";
 import type { CorePools } from "../core/pool-queue.ts";
-import { decodeFields } from "../http/decoded-fields.ts";
+import { decodeFields, decodeTrailers } from "../http/decoded-fields.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
 import { keepAliveHintMs } from "./wire-response.ts";
 
@@ -88,18 +87,9 @@ export class OriginIo {
 
   /** The trailer section behind chunked content that the decoder at `state` has finished. */
   decodeTrailers(state: number): FieldLines {
-    const { core } = this;
-    const length = core.words[(state >>> 2) + CHUNKED_TRAILER_BYTES] ?? 0;
-    if (length <= EMPTY_TRAILER_BYTES) return NO_FIELDS;
-    const input = core.trailerInput(state);
-    const text = this.memory.toString("latin1", input, input + length);
-    return decodeFields(core.words, core.trailerRecord(state) >>> 2, text);
+    return decodeTrailers(this.core, this.memory, state);
   }
 }
-
-/** The empty line that ends every trailer section. */
-const EMPTY_TRAILER_BYTES = 2;
-const NO_FIELDS: FieldLines = [];
 
 /** METHOD_* id, as far as the framing of a response depends on it (RFC 9112 section 6.3). */
 export function framingMethod(method: string): number {

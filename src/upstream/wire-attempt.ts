@@ -153,7 +153,7 @@ export class WireAttempt
       connection.socket.write(this.#head, "latin1");
       return;
     }
-    const sink = framedSink(connection.socket, this.#request.bodyLength);
+    const sink = framedSink(connection.socket, this.#request);
     this.#sender = new ContentSender(content, sink, this.#request.bodyLength, this);
     connection.socket.write(this.#head, "latin1");
     if (this.#request.expectsContinue) {

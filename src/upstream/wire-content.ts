@@ -2,6 +2,8 @@
 // HTTP/1.1 frames it (RFC 9112 sections 6 and 7.1). Knows no responses.
 
 import type { Readable, Writable } from "node:stream";
+import type { OriginRequest } from "./attempt.ts";
+import { renderLastChunk } from "./wire-request.ts";
 
 export interface ContentEvents {
   /** Some content was written, or the origin server has taken some. */
@@ -91,9 +93,9 @@ export class ContentSender {
   };
 }
 
-/** A connection as the sink of content of this length; -1 sends it chunked. */
-export function framedSink(socket: Writable, length: number): ContentSink {
-  return length < 0 ? new ChunkedSink(socket) : new PlainSink(socket);
+/** A connection as the sink of a request's content; of a length that is not known, chunked. */
+export function framedSink(socket: Writable, request: OriginRequest): ContentSink {
+  return request.bodyLength < 0 ? new ChunkedSink(socket, request.trailers) : new PlainSink(socket);
 }
 
 class PlainSink implements ContentSink {
@@ -112,9 +114,11 @@ class PlainSink implements ContentSink {
 
 class ChunkedSink implements ContentSink {
   readonly #socket: Writable;
+  readonly #trailers: OriginRequest["trailers"];
 
-  constructor(socket: Writable) {
+  constructor(socket: Writable, trailers: OriginRequest["trailers"]) {
     this.#socket = socket;
+    this.#trailers = trailers;
   }
 
   write(chunk: Buffer): boolean {
@@ -127,8 +131,7 @@ class ChunkedSink implements ContentSink {
     return more;
   }
 
-  /** The last chunk, without trailers. */
   finish(): void {
-    this.#socket.write("0\r\n\r\n", "latin1");
+    this.#socket.write(renderLastChunk(this.#trailers?.() ?? []), "latin1");
   }
 }

@@ -1,12 +1,13 @@
-// Owns a request to an origin server as bytes: its head with HTTP/1.1 framing (RFC 9112 sections 3
-// and 6). Pure.
+// Owns a request to an origin server as bytes: its head with HTTP/1.1 framing, and what ends
+// chunked content (RFC 9112 sections 3, 6 and 7.1). Pure.
 
 import { GatewayError } from "../http/errors.ts";
+import type { FieldLines } from "../http/message.ts";
 import type { OriginRequest } from "./attempt.ts";
 
-/** undici neither sends Expect: 100-continue nor the asterisk form. */
+/** undici sends neither Expect: 100-continue nor the asterisk form nor trailers. */
 export function needsWire(request: OriginRequest): boolean {
-  return request.expectsContinue || request.path === "*";
+  return request.expectsContinue || request.path === "*" || request.trailers !== null;
 }
 
 /**
@@ -76,4 +77,16 @@ function countLineFeeds(text: string): number {
   let count = 0;
   for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) count += 1;
   return count;
+}
+
+/**
+ * The last chunk and the trailer section (RFC 9112 section 7.1.2). Their lines are lines: they come
+ * from the same parser as heads.
+ */
+export function renderLastChunk(trailers: FieldLines): string {
+  let text = "0\r\n";
+  for (let index = 0; index + 1 < trailers.length; index += 2) {
+    text += `${trailers[index] ?? ""}: ${trailers[index + 1] ?? ""}\r\n`;
+  }
+  return `${text}\r\n`;
 }

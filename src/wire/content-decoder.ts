@@ -14,6 +14,7 @@ import {
 } from "../../assembly/layout.ts";
 import { PARSE_ERRORS } from "../core/parse-errors.ts";
 import type { PoolWaiter } from "../core/pool-queue.ts";
+import { decodeTrailers } from "../http/decoded-fields.ts";
 import type { InputStage } from "./input-stage.ts";
 import type { RequestContent } from "./request-content.ts";
 
@@ -119,7 +120,7 @@ export class ChunkedDecoder implements ContentDecoder {
       this.error = contentTooLarge(this.#contentBytesMax);
     } else if (status === STATUS_COMPLETE) {
       this.done = true;
-      content.finish();
+      content.finish(decodeTrailers(core, this.#stage.memory, this.#state));
     }
     return offset + consumed;
   }

@@ -2,7 +2,6 @@
 // sections 6, 7 and 9.6) and ends exactly once. Knows no caches and no clusters; the connection
 // that made it reads on when it has ended.
 
-import type { Readable } from "node:stream";
 import type { Socket } from "node:net";
 import type { GatewayError, ReasonCode } from "../http/errors.ts";
 import { acceptsTrailers } from "../http/fields.ts";
@@ -22,6 +21,7 @@ import {
   renderResponseHead,
 } from "./h1-codec.ts";
 import { contentPassed } from "./read-memory.ts";
+import type { RequestContent } from "./request-content.ts";
 import { reset } from "./sending.ts";
 
 /**
@@ -51,7 +51,7 @@ const ZEROS_MAX = 6;
 
 export class H1Exchange implements Exchange {
   readonly request: RequestHead;
-  readonly body: Readable | null;
+  readonly body: RequestContent | null;
   readonly bodyLength: number;
   readonly id: string;
   readonly expectsContinue: boolean;
@@ -90,7 +90,7 @@ export class H1Exchange implements Exchange {
   constructor(
     connection: ExchangeConnection,
     request: RequestHead,
-    body: Readable | null,
+    body: RequestContent | null,
     about: { bodyLength: number; id: string; expectsContinue: boolean; startedMs: number },
   ) {
     this.#connection = connection;
@@ -101,6 +101,10 @@ export class H1Exchange implements Exchange {
     this.id = about.id;
     this.expectsContinue = about.expectsContinue;
     this.startedMs = about.startedMs;
+  }
+
+  get bodyTrailers(): FieldLines {
+    return this.body?.trailers ?? NO_FIELDS;
   }
 
   get client(): ClientAddress {
@@ -201,7 +205,7 @@ export class H1Exchange implements Exchange {
     return more;
   }
 
-  end(trailers: FieldLines = []): void {
+  end(trailers: FieldLines = NO_FIELDS): void {
     if (this.ended) return;
     if (!this.responded) throw new Error("an exchange was ended before it had a response");
     if (this.#length >= 0 && this.outcome.bytes !== this.#length) {
@@ -210,7 +214,7 @@ export class H1Exchange implements Exchange {
     }
     let last = this.#takeHead();
     if (this.#framing === "chunked") {
-      last += renderLastChunk(acceptsTrailers(this.request.fields) ? trailers : []);
+      last += renderLastChunk(acceptsTrailers(this.request.fields) ? trailers : NO_FIELDS);
     }
     if (last !== "") this.#connection.socket.write(last, "latin1");
     this.#finish(this.#persist && this.#connection.canPersist() ? "persist" : "close");
@@ -309,6 +313,8 @@ export class H1Exchange implements Exchange {
     if (head !== "" && !this.ended) this.#connection.socket.write(head, "latin1");
   }
 }
+
+const NO_FIELDS: FieldLines = [];
 
 function flushHead(exchange: H1Exchange): void {
   exchange.flushPendingHead();

@@ -3,6 +3,7 @@
 
 import { Readable } from "node:stream";
 import type { GatewayError } from "../http/errors.ts";
+import type { FieldLines } from "../http/message.ts";
 import { contentPassed } from "./read-memory.ts";
 
 /** The side of the connection that a content stream may ask for more. */
@@ -17,6 +18,8 @@ export class RequestContent extends Readable {
   received = 0;
   /** All content has arrived. */
   complete = false;
+  /** What came behind the last chunk (RFC 9112 section 7.1.2); empty before the end. */
+  trailers: FieldLines = NO_FIELDS;
   /** The reader is behind: stop reading the socket until `contentWanted`. */
   full = false;
 
@@ -41,8 +44,9 @@ export class RequestContent extends Readable {
     this.full = !this.destroyed && !this.push(Buffer.from(chunk));
   }
 
-  finish(): void {
+  finish(trailers: FieldLines = NO_FIELDS): void {
     this.complete = true;
+    this.trailers = trailers;
     if (!this.destroyed) this.push(null);
   }
 
@@ -54,5 +58,7 @@ export class RequestContent extends Readable {
 
 /** Bytes held for a slow reader before the socket is paused: one read of the socket. */
 const CONTENT_BUFFER_BYTES = 65_536;
+
+const NO_FIELDS: FieldLines = [];
 
 function ignoreReportedError(): void {}

@@ -10,6 +10,7 @@ import {
   getField,
   hasField,
   listMembers,
+  mayBeTrailer,
   trimOws,
   withoutFields,
   withoutHopByHop,
@@ -124,4 +125,23 @@ test.each([
   ["x-trailers", false],
 ])("RFC 9110 10.1.4 TE: %s", (value, expected) => {
   expect(acceptsTrailers(["TE", value])).toBe(expected);
+});
+
+describe("RFC 9110 6.5.1 mayBeTrailer", () => {
+  test.each([
+    ["framing", ["content-length", "transfer-encoding"]],
+    ["routing", ["host", "max-forwards", "forwarded", "x-forwarded-for", "via"]],
+    ["request modifiers", ["cache-control", "expect", "range", "if-match", "te", "pragma"]],
+    ["authentication", ["authorization", "proxy-authorization", "www-authenticate", "cookie"]],
+    ["response control", ["set-cookie", "age", "expires", "vary", "location", "retry-after"]],
+    ["how content is processed", ["content-type", "content-encoding", "content-range", "trailer"]],
+    ["the connection", ["connection", "keep-alive", "upgrade", "http2-settings"]],
+  ])("not for %s", (_kind, names) => {
+    expect(names.filter(mayBeTrailer)).toEqual([]);
+  });
+
+  test("what is known only at the end may", () => {
+    const names = ["etag", "last-modified", "x-sum", "digest", "server-timing", "grpc-status"];
+    expect(names.filter((name) => !mayBeTrailer(name))).toEqual([]);
+  });
 });

@@ -173,6 +173,27 @@ describe("requests", () => {
     expect(content).toBe("abcd");
     expect(origin.heads[0]).toMatch(/\r\ntransfer-encoding: chunked\r\n/i);
   });
+
+  test("RFC 9112 7.1.2 trailers follow the last chunk, asked for when it is due", async () => {
+    const messages: { content: Buffer; trailers: string }[] = [];
+    await start(async (connection) => {
+      await connection.readHead();
+      messages.push(await connection.readChunked());
+      await connection.send(empty);
+    });
+    let isRead = false;
+    const body = Readable.from(
+      (function* read() {
+        yield Buffer.from("ab");
+        isRead = true;
+      })(),
+    );
+    const trailers = () => (isRead ? ["X-Sum", "1\xe9", "x-sum", "2"] : ["X-Early", "1"]);
+    const request = requestOf("POST", "/", { body, bodyLength: -1, trailers });
+    expect((await exchange(cluster, request)).error).toBeNull();
+    const expected = { content: Buffer.from("ab"), trailers: "X-Sum: 1\xe9\r\nx-sum: 2\r\n" };
+    expect(messages).toEqual([expected]);
+  });
 });
 
 describe.each(WAYS)("%s: failures before the head", (_way, parts) => {

@@ -118,6 +118,25 @@ describe.each(WAYS)("%s", (_way, options) => {
     expect(origin.requests[0]?.includes("content-length")).toBe(bodyLength >= 0);
   });
 
+  test.each([
+    ["some", ["X-Sum", "7", "x-b", "\xe9", "x-sum", "8"], "x-sum: 7|x-sum: 8|x-b: \xe9"],
+    ["none", [], ""],
+  ])("RFC 9113 8.1 trailers of the request: %s", async (_name, sent, expected) => {
+    let trailers: string[] = [];
+    await start((stream) => {
+      stream.on("trailers", (_fields, _flags, raw: string[]) => {
+        for (let index = 0; index < raw.length; index += 2) {
+          trailers = [...trailers, `${raw[index]}: ${raw[index + 1]}`];
+        }
+      });
+      stream.resume().on("end", () => answer(stream));
+    }, options);
+    const body = Readable.from([Buffer.from("ab")]);
+    const parts = { body, bodyLength: -1, trailers: () => sent };
+    const got = await exchange(cluster, requestOf("POST", "/", parts));
+    expect([got.error, got.content, trailers.join("|")]).toEqual([null, "hi", expected]);
+  });
+
   test("RFC 9110 10.1.1 content waits for the 100", async () => {
     let before = 0;
     await start((stream) => {

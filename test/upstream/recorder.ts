@@ -133,6 +133,7 @@ export function requestOf(
     fields: ["Host", "example.com"],
     body: null,
     bodyLength: 0,
+    trailers: null,
     key: 0,
     idempotent: IDEMPOTENT.has(method),
     expectsContinue: false,

@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Cluster } from "../../src/upstream/cluster.ts";
@@ -19,7 +20,7 @@ import {
   SERVER_KEY,
 } from "../support/certificates.ts";
 import { FakeClock } from "../support/clock.ts";
-import { answering, startOrigin, type TestOrigin } from "../support/origin.ts";
+import { answering, type OriginScript, startOrigin, type TestOrigin } from "../support/origin.ts";
 import { clusterOf, exchange, requestOf, settled } from "./recorder.ts";
 
 let origin: TestOrigin;
@@ -49,6 +50,26 @@ test.each(ways)(
     expect([got.error, got.content]).toEqual([null, "hi"]);
   },
 );
+
+test("RFC 9110 6.5 trailers of a request pass over TLS too, connections persist", async () => {
+  const seen: string[] = [];
+  const script: OriginScript = async (connection) => {
+    for (;;) {
+      await connection.readHead();
+      seen.push((await connection.readChunked()).trailers);
+      await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+    }
+  };
+  origin = await startOrigin(script, { tls: identity });
+  cluster = clusterOf(origin.url, { tls: { ca } });
+  for (const sum of ["1", "2"]) {
+    const body = Readable.from([Buffer.from("ab")]);
+    const parts = { body, bodyLength: -1, trailers: () => ["X-Sum", sum] };
+    const got = await exchange(cluster, requestOf("POST", "/", parts));
+    expect([got.error, got.content]).toEqual([null, "hi"]);
+  }
+  expect([seen, origin.accepted]).toEqual([["X-Sum: 1\r\n", "X-Sum: 2\r\n"], 1]);
+});
 
 test.each(ways)("%s: an unknown authority is tls_error, with nothing sent", async (_way, parts) => {
   origin = await startOrigin(hello, { tls: identity });

@@ -3,7 +3,7 @@
 
 import { afterEach, describe, expect, test } from "vitest";
 import { GatewayError } from "../../src/http/errors.ts";
-import type { Exchange } from "../../src/http/message.ts";
+import type { Exchange, FieldLines } from "../../src/http/message.ts";
 import { ENGINES } from "../core/engines.ts";
 import { fieldOf } from "../support/response-reader.ts";
 import { type Answer, echo, respond } from "../support/wire-handler.ts";
@@ -61,6 +61,25 @@ describe.each(ENGINES)("%s", (engine) => {
       new Set(["hello, world"]),
     );
     expect(wire.handler.exchanges[0]).toMatchObject({ bodyLength: -1 });
+  });
+
+  test("RFC 9110 6.5 trailers are there at the end, and belong to their request", async () => {
+    const seen: FieldLines[] = [];
+    await start((exchange) => {
+      seen.push(exchange.bodyTrailers);
+      exchange.body?.on("end", () => seen.push(exchange.bodyTrailers));
+      echo(exchange);
+    });
+    const content = "1\r\nx\r\n0\r\nX-Sum:  a\xe9 \r\nx-sum: b\r\n\r\n";
+    const request = `${POST}Transfer-Encoding: chunked\r\n\r\n${content}`;
+    const client = await wire.client();
+    const first = request.length - content.length;
+    for (let point = first; point < request.length; point++) {
+      await wire.sendPieces(client, [request.slice(0, point), request.slice(point) + GET]);
+    }
+    await client.complete(content.length * 2);
+    const expected: FieldLines[] = [[], ["X-Sum", "a\xe9", "x-sum", "b"], []];
+    expect(seen).toEqual(Array.from(content).flatMap(() => expected));
   });
 
   test.each([
