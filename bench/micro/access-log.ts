@@ -40,6 +40,7 @@ const summary = {
   bytes: 1234,
   durationMs: 12.3456,
   target: "10.0.0.11:3000",
+  retried: "",
   reason: "",
   detail: "",
 };

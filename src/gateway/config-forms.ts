@@ -300,6 +300,14 @@ export function oneOf(...words: string[]): Form {
   };
 }
 
+const RETRY_WORDS = ["connect", "reset", "timeout", "refused-stream"];
+
+/** A failure that may be tried again, or a status of the origin's. */
+export const RETRY_REASON: Form = {
+  ...integerOr(integer(500, 599), ...RETRY_WORDS),
+  guess: (value) => nearestWord(String(value), RETRY_WORDS),
+};
+
 /** A whole number or one of a few words. */
 export function integerOr(number: Form, ...words: string[]): Form {
   return {

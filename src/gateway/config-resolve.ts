@@ -109,7 +109,10 @@ function resolveUpstream(
     },
     retry: {
       attemptsMax: number(`${key}.retry.attempts`, retry.attempts),
-      when: retry.when ?? ["connect", "reset"],
+      when: present(retry.when ?? ["connect", "reset", "refused-stream"]),
+      backoffMs: duration(`${key}.retry.backoff`, retry.backoff),
+      waitMsMax: duration(`${key}.retry.maxWait`, retry.maxWait),
+      bufferBytesMax: sizeOrOff(`${key}.retry.buffer`, retry.buffer),
       budgetRatio: share(`${key}.retry.budget`, retry.budget),
     },
     ...resolveHealth(upstream),
@@ -288,6 +291,11 @@ function duration(key: string, written: string | undefined): number {
 
 function size(key: string, written: string | undefined): number {
   return known(parseSize(text(key, written)));
+}
+
+function sizeOrOff(key: string, written: string | undefined): number {
+  const value = text(key, written);
+  return value === "off" ? 0 : known(parseSize(value));
 }
 
 function seconds(written: string): number {

@@ -86,7 +86,10 @@ export interface EdgelaneUpstream {
   };
   retry?: {
     attempts?: number;
-    when?: readonly ("connect" | "reset" | number)[];
+    when?: readonly ("connect" | "reset" | "timeout" | "refused-stream" | number)[];
+    backoff?: Duration;
+    maxWait?: Duration;
+    buffer?: Size | "off";
     budget?: Share;
   };
   health?: {

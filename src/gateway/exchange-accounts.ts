@@ -63,6 +63,7 @@ export class ExchangeAccounts {
       bytes: 0,
       cache: "",
       target: "",
+      retried: "",
       reason: "invalid_request",
       detail: `${error}: ${detail}`,
     });

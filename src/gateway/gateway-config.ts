@@ -5,6 +5,7 @@
 import type { MiddlewareHandler } from "hono";
 import type { KeyRules } from "../cache/key-plan.ts";
 import type { BreakerRules } from "../upstream/breaker.ts";
+import type { RetryReason } from "../upstream/retry-rules.ts";
 import type { EjectRules } from "../upstream/target-state.ts";
 import type { HashBy } from "./affinity.ts";
 import type { RedisAddress } from "./redis-address.ts";
@@ -49,8 +50,6 @@ export type HostPolicy =
   | { readonly kind: "target" }
   | { readonly kind: "fixed"; readonly authority: string };
 
-export type RetryReason = "connect" | "reset" | number;
-
 /** TLS towards targets; files by absolute path, null for none. */
 export interface UpstreamTls {
   readonly caFile: string | null;
@@ -94,8 +93,12 @@ export interface UpstreamConfig {
   readonly retry: {
     /** Tries in all, the first one included: 1 never retries. */
     readonly attemptsMax: number;
-    /** What is tried again: a failed connect, a reset before the response, a status. */
     readonly when: readonly RetryReason[];
+    readonly backoffMs: number;
+    /** Longest wait for a retry, Retry-After included. */
+    readonly waitMsMax: number;
+    /** Content that is kept to be sent again; 0 is none. */
+    readonly bufferBytesMax: number;
     /** Share of requests that may be retries, 0 to 1. */
     readonly budgetRatio: number;
   };

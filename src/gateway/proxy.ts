@@ -15,6 +15,7 @@ import { GatewayError } from "../http/errors.ts";
 import type { Exchange, FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { OriginCall, OriginRequest } from "../upstream/attempt.ts";
+import type { Try } from "../upstream/retry-rules.ts";
 import { hashKey } from "./affinity.ts";
 import { asLookedUp, isRead, mayBeStored } from "./cached-request.ts";
 import { DirectFill, type DirectReader } from "./direct-fill.ts";
@@ -248,11 +249,16 @@ class Delivery implements DirectReader {
 
   /** Another target may have been asked since. */
   #nameTarget(): void {
-    if (this.#call !== null) this.#exchange.outcome.target = this.#call.target;
+    if (this.#call === null) return;
+    const { outcome } = this.#exchange;
+    outcome.target = this.#call.target;
+    if (this.#call.history.length > 0) outcome.retried = triesOf(this.#call.history);
   }
 
   #withOurs(head: ResponseHead): ResponseHead {
     const fields = [...head.fields, "X-Request-Id", this.#exchange.id];
+    const history = this.#call?.history ?? NO_TRIES;
+    if (history.length > 0) fields.push("Proxy-Status", triedBefore(history));
     if (this.#route.config.timing) {
       const elapsedMs = this.#options.clock.monotonicMs() - this.#exchange.startedMs;
       fields.push("Server-Timing", `edgelane;dur=${elapsedMs.toFixed(1)}`);
@@ -269,6 +275,18 @@ function answerOptions(exchange: Exchange, date: string): void {
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
+const NO_TRIES: readonly Try[] = [];
+
+/** For the log, which may name targets. */
+function triesOf(history: readonly Try[]): string {
+  return history.map(({ target, outcome }) => `${target} ${outcome}`).join(", ");
+}
+
+/** For the client: what came of the tries before this answer (RFC 9209 section 2.1.5). */
+function triedBefore(history: readonly Try[]): string {
+  const outcomes = history.map(({ outcome }) => outcome).join(", ");
+  return `edgelane; details="try ${history.length + 1}, after ${outcomes}"`;
+}
 
 /** The Host that the origin server sees; null: its own, which the upstream puts in. */
 function originHost(policy: HostPolicy, authority: string): string | null {

@@ -31,6 +31,7 @@ function exchangeOf(request: RequestHead): FetchExchange {
       sentBytes: 0,
       cache: "",
       target: "",
+      retried: "",
       reason: "",
       detail: "",
     },

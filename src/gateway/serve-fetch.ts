@@ -54,6 +54,7 @@ function newOutcome(): Outcome {
     sentBytes: 0,
     cache: "",
     target: "",
+    retried: "",
     reason: "",
     detail: "",
   };

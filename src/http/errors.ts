@@ -66,7 +66,7 @@ export const FAILURES = {
     status: 504,
     proxyError: "http_response_timeout",
     source: "upstream",
-    retryable: false,
+    retryable: true,
   },
   body_stalled: {
     status: 504,
@@ -154,6 +154,8 @@ export class GatewayError extends Error {
   readonly beforeSend: boolean;
   /** Field lines that the status asks for: Allow, Retry-After, WWW-Authenticate. */
   readonly fields: FieldLines;
+  /** Attempts at origin servers that led to it. */
+  tries = 1;
 
   constructor(
     code: ReasonCode,

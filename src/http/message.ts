@@ -64,8 +64,10 @@ export interface Outcome {
   sentBytes: number;
   /** The Cache-Status outcome in one word: hit, stale, miss, …; "" where no cache was asked. */
   cache: string;
-  /** Origin target, as "host:port"; "" when none was asked. */
+  /** Origin target, as "host:port"; "" when none was asked. The last one of several tries. */
   target: string;
+  /** The tries before the last: "target what-came-of-it, …"; "" when there was one at most. */
+  retried: string;
   /** Why the request failed; "" when it did not. */
   reason: ReasonCode | "";
   /** The version-independent detail of the failure; never holds a field value. */

@@ -29,6 +29,8 @@ export interface AccessSummary extends AccessSubject, AccessPeer {
   readonly bytes: number;
   readonly durationMs: number;
   readonly target: string;
+  /** The tries before the last; "" without any. */
+  readonly retried: string;
   readonly reason: string;
   /** For humans; never a field value. */
   readonly detail: string;
@@ -126,6 +128,7 @@ export class AccessLog {
   write(summary: AccessSummary): void {
     let rest = "";
     if (summary.target !== "") rest += `,"target":${quote(summary.target)}`;
+    if (summary.retried !== "") rest += `,"retried":${quote(summary.retried)}`;
     if (summary.reason !== "") rest += `,"reason":${quote(summary.reason)}`;
     if (summary.detail !== "") rest += `,"detail":${quote(summary.detail)}`;
     const subject = hitFragment(summary);

@@ -138,6 +138,14 @@ function mergeUpstream(a: UpstreamReading, b: UpstreamReading): UpstreamReading 
     active: a.active + b.active,
     retriesRunning: a.retriesRunning + b.retriesRunning,
     budgetExhausted: a.budgetExhausted + b.budgetExhausted,
+    retried: Object.fromEntries(
+      mergeBy(
+        Object.entries(a.retried),
+        Object.entries(b.retried),
+        ([outcome]) => outcome,
+        mergeCounts,
+      ),
+    ),
   };
 }
 

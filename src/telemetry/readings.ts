@@ -64,7 +64,10 @@ export interface TargetReading {
   readonly backup: boolean;
   /** Not chosen for the time being, because it failed too often. */
   readonly ejected: boolean;
-  /** "up", "slow_start", "half_open", "breaker_open", "ejected", "probe_failed" or "draining". */
+  /**
+   * "up", "slow_start", "half_open", "breaker_open", "ejected", "probe_failed", "resting" or
+   * "draining".
+   */
   readonly condition: string;
   /** Times that it was ejected, and that its breaker opened. */
   readonly ejections: number;
@@ -103,6 +106,8 @@ export interface UpstreamReading {
   readonly active: number;
   readonly retriesRunning: number;
   readonly budgetExhausted: number;
+  /** Attempts beyond the first, by why they were made. */
+  readonly retried: Readonly<Record<string, number>>;
 }
 
 /** The request-buffer pool. */

@@ -100,6 +100,16 @@ export const UPSTREAM_METRICS: readonly MetricRow[] = [
     "Retries that the budget refused.",
     (of) => of.budgetExhausted,
   ),
+  {
+    name: "gateway_upstream_retries_by_cause_total",
+    type: "counter",
+    help: "Attempts beyond a request's first, by what made them necessary: a reason, a status, hedge.",
+    labels: ["upstream", "cause"],
+    read: (from) =>
+      from.upstreams.flatMap((of) =>
+        Object.entries(of.retried).map(([cause, count]) => [[of.upstream, cause], count] as const),
+      ),
+  },
   upstream(
     "policy_switches_total",
     "counter",

@@ -5,6 +5,7 @@
 import type { Readable } from "node:stream";
 import type { GatewayError } from "../http/errors.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
+import type { Try } from "./retry-rules.ts";
 
 export interface OriginRequest {
   readonly method: string;
@@ -55,6 +56,8 @@ export interface OriginCall {
   readonly target: string;
   /** Attempts made so far. */
   readonly attempts: number;
+  /** What became of those before the last. */
+  readonly history: readonly Try[];
   resume(): void;
   /** The bytes of the `onData` call under way are of no more use: they may be overwritten. */
   giveBack(): void;
@@ -82,6 +85,8 @@ export interface Attempt {
   readonly reused: boolean;
   /** A byte of the request may have been written, or its content read. */
   readonly sent: boolean;
+  /** The origin has said that it did not look at the request. */
+  readonly refused: boolean;
   /** A byte of the response has arrived. */
   readonly responseBegun: boolean;
   start(): void;

@@ -120,6 +120,16 @@ export class Balancer<T extends Choice> {
     if (this.#health.answered(target, verdict, elapsedMs, nowMs, trial)) this.refresh(nowMs);
   }
 
+  /** The target has asked to be left alone. */
+  asksForRest(target: T, forMs: number, nowMs: number): void {
+    if (this.#health.asksForRest(target, forMs, nowMs)) this.refresh(nowMs);
+  }
+
+  /** There is a target that was not tried and may be asked now. */
+  hasAnother(tried: readonly T[], nowMs: number): boolean {
+    return this.#targets.some((target) => !tried.includes(target) && this.#isIn(target, nowMs));
+  }
+
   probed(target: T, isGood: boolean, nowMs: number): void {
     if (target.state.probed(isGood, nowMs, this.#rules.health)) this.refresh(nowMs);
   }
@@ -198,7 +208,7 @@ export class Balancer<T extends Choice> {
   }
 
   #isIn(target: T, nowMs: number): boolean {
-    if (target.baseWeight === 0) return false;
+    if (target.baseWeight === 0 || target.state.retryAfterMs > nowMs) return false;
     const standing = target.state.standing(nowMs, this.#rules.health);
     return standing === "in" || (standing === "out" && this.#plan.panic);
   }

@@ -7,12 +7,13 @@ import type { Clock } from "../clock.ts";
 import type { AttemptTimeouts, OriginCall, OriginHandler, OriginRequest } from "./attempt.ts";
 import type { GatewayError } from "../http/errors.ts";
 import { Deadlines } from "./deadlines.ts";
-import { type CallHost, ForwardCall, type RetryReason } from "./dispatch.ts";
+import { type CallHost, ForwardCall } from "./dispatch.ts";
 import { ADAPTIVE_DEFAULTS } from "./adaptive.ts";
 import { Balancer, type ClusterEvents } from "./balancer.ts";
 import type { BreakerRules } from "./breaker.ts";
 import type { OriginIo } from "./origin-io.ts";
-import { type Grant, RetryBudget } from "./retry-budget.ts";
+import { type BudgetRules, type Grant, RetryBudget } from "./retry-budget.ts";
+import type { RetryReason, RetryRules } from "./retry-rules.ts";
 import type { Balance } from "./selection.ts";
 import {
   type PoolConfig,
@@ -48,19 +49,7 @@ export interface ClusterConfig {
   readonly drainMs: number;
 }
 
-export interface RetryConfig {
-  /**
-   * Attempts for a request in all, the first one included. A stale connection's replacement does
-   * not count.
-   */
-  readonly attempts: number;
-  /** What is tried again, on another target. */
-  readonly when: readonly RetryReason[];
-  /** Retries that may run at a time, as a share of the running requests … */
-  readonly budgetShare: number;
-  /** … and how many may run at least. */
-  readonly budgetMin: number;
-}
+export type RetryConfig = RetryRules & BudgetRules;
 
 /** The defaults, and why each is what it is. */
 export const CLUSTER_DEFAULTS: Omit<ClusterConfig, "name" | "targets"> = {
@@ -86,7 +75,19 @@ export const CLUSTER_DEFAULTS: Omit<ClusterConfig, "name" | "targets"> = {
     // Event streams and large downloads outlive any fixed limit; idleMs ends what stalls.
     totalMs: 0,
   },
-  retry: { attempts: 2, when: ["connect", "reset"], budgetShare: 0.2, budgetMin: 3 },
+  retry: {
+    attempts: 2,
+    // What certainly was no answer. A request that timed out may still be worked on.
+    when: ["connect", "reset", "refused-stream"],
+    // Envoy's.
+    backoffMs: 25,
+    // A client that waits longer has reloaded.
+    waitMsMax: 1000,
+    // What most forms and API calls fit into; 100 of them are 6.4 MiB.
+    bufferBytesMax: 65_536,
+    budgetShare: 0.2,
+    budgetMin: 3,
+  },
   eject: {
     after: 5,
     errorShare: 0.5,
@@ -117,6 +118,8 @@ export interface ClusterStatus {
   readonly retriesRunning: number;
   /** Retries that the budget refused. */
   readonly budgetExhausted: number;
+  /** Attempts beyond the first, by why they were made. */
+  readonly retried: Readonly<Record<string, number>>;
 }
 
 interface ClusterOptions {
@@ -128,9 +131,11 @@ const NO_EVENTS: ClusterEvents = { policyChanged: () => {}, conditionChanged: ()
 
 export class Cluster implements CallHost {
   readonly name: string;
-  readonly attemptsMax: number;
+  readonly retryRules: RetryRules;
   readonly queueTimeoutMs: number;
   readonly totalMs: number;
+  readonly random: () => number;
+  readonly #retried: Record<string, number> = {};
   readonly #config: ClusterConfig;
   readonly #clock: Clock;
   readonly #deadlines: Deadlines<ForwardCall>;
@@ -150,7 +155,8 @@ export class Cluster implements CallHost {
     this.name = config.name;
     this.#config = config;
     this.#clock = clock;
-    this.attemptsMax = config.retry.attempts;
+    this.retryRules = config.retry;
+    this.random = random;
     this.queueTimeoutMs = config.pool.queueTimeoutMs;
     this.totalMs = config.timeouts.totalMs;
     this.#deadlines = new Deadlines<ForwardCall>(clock, tickMs(config));
@@ -184,6 +190,10 @@ export class Cluster implements CallHost {
     return this.#clock.monotonicMs();
   }
 
+  wallMs(): number {
+    return this.#clock.nowMs();
+  }
+
   /** Asks an origin; `handler` hears the answer, never before this returns. */
   forward(request: OriginRequest, handler: OriginHandler): OriginCall {
     const call = new ForwardCall(request, handler, this);
@@ -204,6 +214,7 @@ export class Cluster implements CallHost {
       active: this.#deadlines.count,
       retriesRunning: this.#budget.running,
       budgetExhausted: this.#budget.exhausted,
+      retried: { ...this.#retried },
     };
   }
 
@@ -247,6 +258,10 @@ export class Cluster implements CallHost {
     return this.#balancer.next(tried, key, this.#nowForChoice());
   }
 
+  hasAnother(tried: readonly Target[]): boolean {
+    return this.#balancer.hasAnother(tried, this.#clock.monotonicMs());
+  }
+
   candidateWithSlot(): Target | null {
     return this.#balancer.withSlot();
   }
@@ -262,6 +277,14 @@ export class Cluster implements CallHost {
 
   retryEnded(): void {
     this.#budget.giveBack();
+  }
+
+  retried(outcome: string): void {
+    this.#retried[outcome] = (this.#retried[outcome] ?? 0) + 1;
+  }
+
+  asksForRest(target: Target, forMs: number): void {
+    this.#balancer.asksForRest(target, forMs, this.#clock.monotonicMs());
   }
 
   answered(target: Target, verdict: Verdict, elapsedMs: number, trial: number): void {

@@ -2,7 +2,7 @@
 // 9110 section 9.2.2). It picks candidates, waits in queues, retries, and ends exactly once. Knows
 // no sockets.
 
-import { FAILURES, GatewayError, type ReasonCode } from "../http/errors.ts";
+import { FAILURES, GatewayError } from "../http/errors.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
 import type {
   Attempt,
@@ -11,41 +11,42 @@ import type {
   OriginHandler,
   OriginRequest,
 } from "./attempt.ts";
+import { createAttempt } from "./attempt-kinds.ts";
+import { ContentTape } from "./content-tape.ts";
 import type { Timed } from "./deadlines.ts";
-import { H2Attempt } from "./h2-attempt.ts";
-import { PooledAttempt } from "./pooled-attempt.ts";
-import type { Grant } from "./retry-budget.ts";
+import { Retries, type RetryHost } from "./retries.ts";
+import {
+  reasonOf,
+  retryAfterMs,
+  type RetryReason,
+  type RetryRules,
+  type Try,
+} from "./retry-rules.ts";
 import type { Target } from "./target.ts";
-import type { Verdict } from "./target-state.ts";
+import { type Verdict, verdictOf } from "./target-state.ts";
 import type { Waiter, WaitQueue } from "./wait-queue.ts";
-import { WireAttempt } from "./wire-attempt.ts";
-import { needsWire } from "./wire-request.ts";
-
-/** What may be tried again: a failed connect, a reset, an answer with this status. */
-export type RetryReason = "connect" | "reset" | number;
 
 /** What a call needs of its cluster. */
-export interface CallHost {
-  readonly attemptsMax: number;
+export interface CallHost extends RetryHost {
   readonly queueTimeoutMs: number;
-  readonly totalMs: number;
   readonly nowMs: number;
-  monotonicMs(): number;
+  /** Milliseconds since the epoch. */
+  wallMs(): number;
   /** `key`: the hash of what the request is placed by. */
   nextCandidate(tried: readonly Target[], key: number): Target | null;
   /** Any that could start the request now. */
   candidateWithSlot(): Target | null;
   /** Why there is no candidate. */
   refusal(): GatewayError;
-  /** Takes a token of the retry budget if there is one and the config wants this retried. */
-  takeRetry(reason: RetryReason): Grant;
-  retryEnded(): void;
+  /** By Retry-After a target wants to be left alone. */
+  asksForRest(target: Target, forMs: number): void;
   /** Tells what came of an attempt; `trial` is what the target's breaker gave at its start. */
   answered(target: Target, verdict: Verdict, elapsedMs: number, trial: number): void;
   ended(call: ForwardCall): void;
 }
 
 const NONE_TRIED: readonly Target[] = [];
+const NO_TRIES: readonly Try[] = [];
 
 export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<ForwardCall> {
   timedIndex = -1;
@@ -56,20 +57,20 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
   readonly #request: OriginRequest;
   readonly #handler: OriginHandler;
   readonly #host: CallHost;
+  /** Where the content can be sent again; null where there is none, or it is sent once. */
+  readonly #tape: ContentTape | null;
   #startedMs = 0;
   #attempt: Attempt | null = null;
   #attemptStartedMs = 0;
   /** A half-open breaker waits for what comes of the attempt; else 0. */
   #trial = 0;
   #target: Target | null = null;
-  #tried: Target[] | null = null;
+  /** null until something fails. */
+  #retries: Retries | null = null;
   #waitingSinceMs = 0;
   #headPassed = false;
-  #staleRetried = false;
-  #holdsRetry = false;
-  /** Waits for room in the retry budget. */
-  #backoff: NodeJS.Timeout | null = null;
-  #backoffMs = 0;
+  /** Waits before the next attempt, or for room in the retry budget. */
+  #waiting: NodeJS.Timeout | null = null;
   #ended = false;
 
   constructor(request: OriginRequest, handler: OriginHandler, host: CallHost) {
@@ -79,10 +80,15 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     // Both libraries may destroy the content with an error, for which the wire need not have a
     // listener.
     request.body?.on("error", ignore);
+    this.#tape = tapeFor(request, host.retryRules);
   }
 
   get target(): string {
     return this.#target?.name ?? "";
+  }
+
+  get history(): readonly Try[] {
+    return this.#retries?.history ?? NO_TRIES;
   }
 
   /** Finds a target. Failures are told later, so that `forward` has returned by then. */
@@ -114,6 +120,7 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
   fail(error: GatewayError): void {
     if (this.#ended) return;
     this.#finish();
+    error.tries = Math.max(1, this.attempts);
     this.#handler.onError(error);
   }
 
@@ -144,7 +151,7 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
       const elapsedMs = nowMs - this.#attemptStartedMs;
       target.latency.observe(elapsedMs, nowMs);
       this.#tell(target, verdictOf(head.status), elapsedMs);
-      if (head.status >= 500 && this.#retryStatus(target, head.status)) return;
+      if (head.status >= 500 && this.#retryStatus(target, head)) return;
     }
     this.#headPassed = true;
     this.#handler.onHead(head);
@@ -182,13 +189,15 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
 
   /** Starts on a candidate with a free slot or waits at one; the error if there is none. */
   #place(): GatewayError | null {
+    let tried = this.#retries?.tried ?? NONE_TRIED;
     let saturated = false;
     for (;;) {
-      let target = this.#host.nextCandidate(this.#tried ?? NONE_TRIED, this.#request.key);
+      let target = this.#host.nextCandidate(tried, this.#request.key);
       if (target === null) return saturated ? queueFull() : this.#host.refusal();
       // Rather a free connection elsewhere than a place in the queue of the best.
-      if (!target.hasSlot && this.#tried === null)
+      if (!target.hasSlot && tried.length === 0) {
         target = this.#host.candidateWithSlot() ?? target;
+      }
       if (target.hasSlot) {
         target.occupy();
         this.#start(target, "pooled");
@@ -202,8 +211,7 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
       }
       saturated = true;
       target.failure("queue_full");
-      this.#tried ??= [];
-      this.#tried.push(target);
+      tried = [...tried, target];
     }
   }
 
@@ -216,73 +224,85 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     this.#attemptStartedMs = this.#host.monotonicMs();
     this.#trial = target.state.breaker.begin();
     target.outlook.asked(target.inFlight - 1, this.#attemptStartedMs);
-    const attempt = createAttempt(this.#request, this, target, connection);
+    const request =
+      this.#tape === null ? this.#request : { ...this.#request, body: this.#tape.open() };
+    const attempt = createAttempt(request, this, target, connection);
     this.#attempt = attempt;
     attempt.start();
+  }
+
+  /** The request may reach an origin twice, and its content can be sent again. */
+  get #repeatable(): boolean {
+    const { idempotent, body } = this.#request;
+    return idempotent && (body === null || this.#tape?.replayable === true);
   }
 
   /** Decides on another attempt and starts it; false if the failure is final. */
   #retry(attempt: Attempt, target: Target, error: GatewayError): boolean {
     if (attempt.responseBegun || !error.retryable) return false;
-    const untouched = !attempt.sent;
-    if (!untouched && !(this.#request.idempotent && this.#request.body === null)) return false;
+    if (attempt.sent && !this.#repeatable) return false;
     // The keep-alive race: the origin closed an idle connection while our request was under way. It
     // gets a fresh connection, once, outside of the budget: nothing is wrong with the origin.
-    if (attempt.reused && error.code === "upstream_reset" && !this.#staleRetried) {
-      this.#staleRetried = true;
+    const retries = (this.#retries ??= new Retries(this.#host, this.#startedMs));
+    if (attempt.reused && error.code === "upstream_reset" && !retries.staleReplaced) {
+      retries.staleReplaced = true;
+      retries.note(target, "stale_connection");
       target.occupy();
       this.#start(target, "fresh");
       return true;
     }
-    const reason = RETRY_REASONS.get(error.code);
-    if (reason === undefined) return false;
-    const grant = this.#tryAnother(target, reason);
-    if (grant === "busy") this.#retryLater(target, reason, error);
-    return grant !== "spent";
+    const reason = reasonOf(error.code, attempt.refused);
+    if (reason === null) return false;
+    const outcome = reason === "refused-stream" ? "refused_stream" : error.code;
+    return this.#tryAgain(retries, target, reason, outcome, error);
   }
 
-  /**
-   * A target that dies takes many requests with it at once: those that the budget has no room for
-   * at this moment wait a little, each by its own chance, rather than fail.
-   */
-  #retryLater(target: Target, reason: RetryReason, error: GatewayError): void {
-    const waitMs = BACKOFF_MS * (0.5 + Math.random());
-    this.#backoffMs += waitMs;
-    this.#backoff = setTimeout(() => {
-      this.#backoff = null;
-      const grant = this.#backoffMs > BACKOFF_MS_MAX ? "spent" : this.#tryAnother(target, reason);
-      if (grant === "busy") this.#retryLater(target, reason, error);
-      else if (grant === "spent") this.fail(error);
-    }, waitMs);
-  }
-
-  /**
-   * Drops an answer by which the origin says that it cannot serve, if another target may be asked
-   * instead.
-   */
-  #retryStatus(target: Target, status: number): boolean {
-    const { idempotent, body } = this.#request;
-    if (!idempotent || body !== null) return false;
+  /** Drops an answer by which the origin says that it cannot serve, if there is a better chance. */
+  #retryStatus(target: Target, { status, fields }: ResponseHead): boolean {
+    if (status === 503) {
+      const afterMs = retryAfterMs(fields, this.#host.wallMs());
+      if (afterMs > 0) this.#host.asksForRest(target, afterMs);
+    }
+    if (!this.#repeatable) return false;
     const attempt = this.#attempt;
-    if (this.#tryAnother(target, status) !== "taken") return false;
+    const retries = (this.#retries ??= new Retries(this.#host, this.#startedMs));
+    if (!this.#tryAgain(retries, target, status, String(status), null)) return false;
     attempt?.abort();
     return true;
   }
 
   /**
-   * Starts or queues an attempt on a target that was not tried yet; "spent" if the rules or the
-   * targets do not allow.
+   * Starts, queues or plans another attempt; false if there will be none. A target that dies takes
+   * many requests with it at once: those that the budget has no room for at this moment wait a
+   * little, each by its own chance, rather than fail with `error`. null: there is an answer.
    */
-  #tryAnother(target: Target, reason: RetryReason): Grant {
-    if (this.attempts - (this.#staleRetried ? 1 : 0) >= this.#host.attemptsMax) return "spent";
-    // Each attempt counts, not each request.
-    if (this.#holdsRetry) this.#host.retryEnded();
-    const grant = this.#host.takeRetry(reason);
-    this.#holdsRetry = grant === "taken";
-    if (!this.#holdsRetry) return grant;
-    this.#tried ??= [];
-    this.#tried.push(target);
-    return this.#place() === null ? "taken" : "spent";
+  #tryAgain(
+    retries: Retries,
+    target: Target,
+    reason: RetryReason,
+    outcome: string,
+    error: GatewayError | null,
+  ): boolean {
+    const grant = retries.take(target, reason, outcome, this.attempts);
+    if (grant === "taken") {
+      if (retries.waitMs === 0) return this.#place() === null;
+      this.#waiting = setTimeout(placeLater, retries.waitMs, this);
+      return true;
+    }
+    const roomMs = grant === "busy" && error !== null ? retries.roomWaitMs() : null;
+    if (roomMs === null || error === null) return false;
+    this.#waiting = setTimeout(() => {
+      this.#waiting = null;
+      if (!this.#tryAgain(retries, target, reason, outcome, error)) this.fail(error);
+    }, roomMs);
+    return true;
+  }
+
+  /** The wait before an attempt is over. */
+  placeNow(): void {
+    this.#waiting = null;
+    const error = this.#place();
+    if (error !== null) this.fail(error);
   }
 
   #totalExpired(): GatewayError {
@@ -304,37 +324,21 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
   #finish(): void {
     this.#ended = true;
     if (this.#trial !== 0) this.#target?.state.breaker.trialAbandoned(this.#trial);
-    if (this.#backoff !== null) clearTimeout(this.#backoff);
+    if (this.#waiting !== null) clearTimeout(this.#waiting);
     this.waitQueue?.remove(this);
     this.#attempt?.abort();
-    if (this.#holdsRetry) this.#host.retryEnded();
+    this.#tape?.close();
+    this.#retries?.release();
     this.#host.ended(this);
   }
 }
 
-/** HTTP/2 where it was asked for; else TLS over undici and the rest over connections of our own. */
-function createAttempt(
-  request: OriginRequest,
-  listener: AttemptListener,
-  target: Target,
-  connection: "pooled" | "fresh",
-): Attempt {
-  if (target.h2 !== null) return new H2Attempt(request, listener, target, target.h2);
-  if (target.secure && !needsWire(request)) {
-    return new PooledAttempt(request, listener, target, connection);
-  }
-  return new WireAttempt(request, listener, target, connection);
+/** Content that may have to be sent twice is kept; what is surely too long never is. */
+function tapeFor(request: OriginRequest, rules: RetryRules): ContentTape | null {
+  const { body, bodyLength, idempotent, expectsContinue } = request;
+  if (body === null || !idempotent || expectsContinue || rules.attempts < 2) return null;
+  return bodyLength > rules.bufferBytesMax ? null : new ContentTape(body, rules.bufferBytesMax);
 }
-
-const RETRY_REASONS: ReadonlyMap<ReasonCode, RetryReason> = new Map([
-  ["connect_refused", "connect"],
-  ["connect_timeout", "connect"],
-  ["upstream_reset", "reset"],
-]);
-
-/** How long a retry waits for room on average, each time and in all. */
-const BACKOFF_MS = 10;
-const BACKOFF_MS_MAX = 1000;
 
 /**
  * What a failure counts as in a target's latency: a target that refuses at once must not look like
@@ -342,14 +346,12 @@ const BACKOFF_MS_MAX = 1000;
  */
 const FAILURE_COST_MS = 1000;
 
-/** 502, 503 and 504 are how an origin, or a gateway in front of it, says that it cannot serve. */
-function verdictOf(status: number): Verdict {
-  if (status < 500) return "good";
-  return status === 502 || status === 503 || status === 504 ? "fault" : "error";
-}
-
 function failLater(call: ForwardCall, error: GatewayError): void {
   call.fail(error);
+}
+
+function placeLater(call: ForwardCall): void {
+  call.placeNow();
 }
 
 function queueFull(): GatewayError {

@@ -238,15 +238,12 @@ export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEven
     const code = stream.rstCode ?? constants.NGHTTP2_NO_ERROR;
     // Sections 6.8 and 8.7: the origin has not looked at it; any method may be sent again, unless
     // content of it is gone.
-    const isRefused =
-      code === constants.NGHTTP2_REFUSED_STREAM || (stream.id ?? 0) > session.lastStreamId;
-    if (isRefused && !this.responseBegun) {
-      this.sent = this.#sender?.started === true;
-      this.reused = true;
-    } else {
-      // The race of RFC 9112 section 9.3.1 exists here too: a session that ends without GOAWAY.
-      this.reused = session.dead && session.served > 1;
-    }
+    const isPastEnd = (stream.id ?? 0) > session.lastStreamId;
+    this.refused = isPastEnd || code === constants.NGHTTP2_REFUSED_STREAM;
+    if (this.refused && !this.responseBegun) this.sent = this.#sender?.started === true;
+    // The race of RFC 9112 section 9.3.1 exists here too: the origin retires a session by GOAWAY,
+    // or without one. An origin that serves nobody does not get all requests twice by that.
+    this.reused = (isPastEnd || session.dead) && session.served > 1;
     this.#fail(this.#failureOf(code, session));
   }
 

@@ -1,5 +1,6 @@
 // Owns the health of a cluster's targets together: each answer goes to its target's state, and how
-// many may be ejected at a time is kept here. Pure: time and randomness are arguments.
+// many may be out by ejection or rest at a time is kept here. Pure: time and randomness are
+// arguments.
 
 import type { EjectRules, StateRules, TargetState, Verdict } from "./target-state.ts";
 
@@ -35,20 +36,39 @@ export class Health<T extends WithState> {
     return this.#maybeEject(target, nowMs) || changed;
   }
 
+  /**
+   * The target has asked to be left alone, by Retry-After. Retries obey; requests do too as long as
+   * not too many targets are out. True if who may be chosen has changed.
+   */
+  asksForRest({ state }: T, forMs: number, nowMs: number): boolean {
+    const untilMs = nowMs + Math.min(forMs, this.rules.eject.forMsMax);
+    state.retryAfterMs = Math.max(state.retryAfterMs, untilMs);
+    if (state.draining) return false;
+    const isOut = state.isEjected(nowMs) || state.rests(nowMs);
+    if (!isOut && this.outCount(nowMs) >= ejectedMax(this.#present(), this.rules.eject)) {
+      return false;
+    }
+    state.restsUntilMs = Math.max(state.restsUntilMs, untilMs);
+    return true;
+  }
+
   #maybeEject(target: T, nowMs: number): boolean {
     const { eject } = this.rules;
     const { state } = target;
     if (state.isEjected(nowMs) || state.draining) return false;
     if (!state.isOutlier(eject, this.#errorShareBesides(target, nowMs))) return false;
-    if (this.ejectedCount(nowMs) >= ejectedMax(this.#present(), eject)) return false;
+    const isOut = state.rests(nowMs);
+    if (!isOut && this.outCount(nowMs) >= ejectedMax(this.#present(), eject)) return false;
     state.eject(eject, nowMs);
     return true;
   }
 
-  ejectedCount(nowMs: number): number {
+  /** Ejected or resting. */
+  outCount(nowMs: number): number {
     let count = 0;
     for (const { state } of this.#targets) {
-      if (state.isEjected(nowMs) && !state.draining) count += 1;
+      const isOut = state.isEjected(nowMs) || state.rests(nowMs);
+      if (isOut && !state.draining) count += 1;
     }
     return count;
   }

@@ -1,5 +1,5 @@
 // Owns the one state machine that says whether a target may be chosen: probes, passive ejection,
-// breaker, draining, and the slow start after each of them. Pure: time and randomness are
+// breaker, rest, draining, and the slow start after most of them. Pure: time and randomness are
 // arguments. Knows no connections and no other targets; the cap on ejections is in health.ts.
 
 import { Breaker, type BreakerRules, CLOSED, OPEN } from "./breaker.ts";
@@ -45,7 +45,14 @@ export type Condition =
   | "breaker_open"
   | "ejected"
   | "probe_failed"
+  | "resting"
   | "draining";
+
+/** 502, 503 and 504 are how an origin, or a gateway in front of it, says that it cannot serve. */
+export function verdictOf(status: number): Verdict {
+  if (status < 500) return "good";
+  return status === 502 || status === 503 || status === 504 ? "fault" : "error";
+}
 
 /** What an operator wants of a target. */
 export type TargetDuty = "serving" | "draining";
@@ -64,6 +71,10 @@ export class TargetState {
   draining = false;
   consecutiveFaults = 0;
   ejectedUntilMs = 0;
+  /** By its Retry-After: no retry goes there before … */
+  retryAfterMs = 0;
+  /** … and, where the cap on targets that are out allows it, no request at all before this. */
+  restsUntilMs = 0;
   /** Times that it was ejected since the start. */
   ejected = 0;
   /** null before the first probe, or without probes. */
@@ -78,6 +89,7 @@ export class TargetState {
     if (this.breaker.phase === OPEN) return "breaker_open";
     if (this.probeGood === false) return "probe_failed";
     if (this.isEjected(nowMs)) return "ejected";
+    if (this.rests(nowMs)) return "resting";
     if (this.breaker.phase !== CLOSED) return "half_open";
     return this.weightShare(nowMs, rules) < 1 ? "slow_start" : "up";
   }
@@ -90,6 +102,7 @@ export class TargetState {
       case "half_open":
         return "trial";
       case "ejected":
+      case "resting":
       case "probe_failed":
         return "out";
       default:
@@ -99,6 +112,10 @@ export class TargetState {
 
   isEjected(nowMs: number): boolean {
     return this.ejectedUntilMs > nowMs;
+  }
+
+  rests(nowMs: number): boolean {
+    return this.restsUntilMs > nowMs;
   }
 
   /** How much of its weight counts: less than 1 while it starts slowly. */
@@ -112,6 +129,7 @@ export class TargetState {
   changesAtMs(nowMs: number, rules: StateRules): number {
     let atMs = Number.POSITIVE_INFINITY;
     if (this.isEjected(nowMs)) atMs = this.ejectedUntilMs;
+    if (this.rests(nowMs)) atMs = Math.min(atMs, this.restsUntilMs);
     if (this.breaker.phase === OPEN) atMs = Math.min(atMs, this.breaker.openUntilMs);
     const isRamping = this.weightShare(nowMs, rules) < 1;
     return isRamping ? Math.min(atMs, nowMs + RAMP_STEP_MS) : atMs;

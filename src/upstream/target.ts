@@ -61,7 +61,10 @@ export interface TargetStatus {
   readonly backup: boolean;
   /** Not chosen for the time being. */
   readonly ejected: boolean;
-  /** "up", "slow_start", "half_open", "breaker_open", "ejected", "probe_failed" or "draining". */
+  /**
+   * "up", "slow_start", "half_open", "breaker_open", "ejected", "probe_failed", "resting" or
+   * "draining".
+   */
   readonly condition: string;
   /** Times that it was ejected, and that its breaker opened. */
   readonly ejections: number;

@@ -47,6 +47,7 @@ export type ExpiryCode =
 export abstract class WatchedAttempt implements Attempt {
   reused = false;
   sent = false;
+  refused = false;
   responseBegun = false;
   protected readonly listener: AttemptListener;
   protected readonly host: AttemptHost;

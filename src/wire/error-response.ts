@@ -37,7 +37,8 @@ export function errorResponse(
  * string.
  */
 function proxyStatus(error: GatewayError): string {
-  const details = quoted(`${error.code}: ${error.detail}`);
+  const tries = error.tries > 1 ? ` (try ${error.tries})` : "";
+  const details = quoted(`${error.code}: ${error.detail}${tries}`);
   return `edgelane; error=${FAILURES[error.code].proxyError}; details=${details}`;
 }
 

@@ -63,6 +63,7 @@ export class H1Exchange implements Exchange {
     sentBytes: 0,
     cache: "",
     target: "",
+    retried: "",
     reason: "",
     detail: "",
   };

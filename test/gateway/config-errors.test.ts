@@ -29,6 +29,14 @@ describe("keys", () => {
       ['e.yaml:2:10: limits.head-timeout: unknown key; did you mean "headTimeout"?'],
     ],
     [
+      "a failure that is not one",
+      "upstreams:\n  a: {targets: [http://h:1], retry: {when: [timeuot, 404]}}\n",
+      [
+        'e.yaml:2:45: upstreams.a.retry.when[0]: expected a whole number from 500 to 599, or connect or reset or timeout or refused-stream; did you mean "timeout"?',
+        "e.yaml:2:54: upstreams.a.retry.when[1]: expected a whole number from 500 to 599, or connect or reset or timeout or refused-stream",
+      ],
+    ],
+    [
       "deep in a list of maps",
       "upstreams:\n  a:\n    targets:\n      - {url: http://h:1, wieght: 2}\n",
       ['e.yaml:4:27: upstreams.a.targets[0].wieght: unknown key; did you mean "weight"?'],

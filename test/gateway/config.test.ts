@@ -84,7 +84,14 @@ describe("a config of one upstream", () => {
         minVersion: "TLSv1.2",
       },
       timeout: { connectMs: 2000, headersMs: 60_000, idleMs: 60_000, totalMs: 0 },
-      retry: { attemptsMax: 2, when: ["connect", "reset"], budgetRatio: 0.2 },
+      retry: {
+        attemptsMax: 2,
+        when: ["connect", "reset", "refused-stream"],
+        backoffMs: 25,
+        waitMsMax: 1000,
+        bufferBytesMax: 65_536,
+        budgetRatio: 0.2,
+      },
       probe: null,
       rise: 2,
       fall: 3,
@@ -141,7 +148,7 @@ upstreams:
     pool: {connections: 5, queue: 0, queueTimeout: 1s, keepAlive: 30s, maxAge: off, maxRequests: 7}
     tls: {serverName: api.internal, verify: on, minVersion: TLSv1.3}
     timeout: {connect: 500ms, headers: 10s, idle: 30s, total: 1m}
-    retry: {attempts: 1, when: [reset, 503], budget: 5%}
+    retry: {attempts: 1, when: [reset, 503], backoff: 5ms, maxWait: 2s, buffer: off, budget: 5%}
     health: {path: /h, timeout: 1s, status: [204], rise: 4, eject: {after: 3, for: 10s}}
     breaker: {errors: 30%, latency: 2s}
     slowStart: off
@@ -193,7 +200,14 @@ shutdown: {grace: 5s}
       minVersion: "TLSv1.3",
     },
     timeout: { connectMs: 500, headersMs: 10_000, idleMs: 30_000, totalMs: 60_000 },
-    retry: { attemptsMax: 1, when: ["reset", 503], budgetRatio: 0.05 },
+    retry: {
+      attemptsMax: 1,
+      when: ["reset", 503],
+      backoffMs: 5,
+      waitMsMax: 2000,
+      bufferBytesMax: 0,
+      budgetRatio: 0.05,
+    },
     probe: { path: "/h", everyMs: 5000, timeoutMs: 1000, statuses: [204] },
     rise: 4,
     fall: 3,
@@ -404,7 +418,14 @@ const EVERYTHING: Complete<EdgelaneConfig> = {
         minVersion: "TLSv1.2",
       },
       timeout: { connect: "1s", headers: "1s", idle: "1s", total: "off" },
-      retry: { attempts: 2, when: ["connect", "reset", 503], budget: "20%" },
+      retry: {
+        attempts: 2,
+        when: ["connect", "reset", 503],
+        backoff: "25ms",
+        maxWait: "1s",
+        buffer: "64KiB",
+        budget: "20%",
+      },
       health: {
         path: "/h",
         every: "5s",

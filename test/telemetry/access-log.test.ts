@@ -25,6 +25,7 @@ const SUMMARY: AccessSummary = {
   bytes: 1234,
   durationMs: 12.3456,
   target: "10.0.0.11:3000",
+  retried: "",
   reason: "upstream_reset",
   detail: "the connection was reset",
 };

@@ -285,6 +285,16 @@ describe.each(WAYS)("%s", (_way, options) => {
     expect(origin.requests.length).toBe(2);
   });
 
+  test("an origin that refuses every stream gets 1.2 times the requests at most", async () => {
+    await start((stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM), options, {
+      retry: { attempts: 5, backoffMs: 1 },
+      breaker: { errorShare: 0 },
+    });
+    for (let turn = 0; turn < 100; turn += 1) await exchange(cluster, requestOf("GET", "/"));
+    expect(origin.requests.length).toBeGreaterThan(100);
+    expect(origin.requests.length).toBeLessThanOrEqual(120);
+  });
+
   test("RFC 9113 6.8 after GOAWAY streams finish and new ones go elsewhere", async () => {
     const first = Promise.withResolvers<ServerHttp2Stream>();
     await start((stream, fields) => {

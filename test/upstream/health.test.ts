@@ -326,16 +326,19 @@ describe("random histories", () => {
             running.splice(running.indexOf(one), 1);
             const share = bad[all.indexOf(one.target)] ?? 0;
             const verdict = random() < share ? "fault" : "good";
+            if (random() < 0.05) balancer.asksForRest(one.target, random() * 500, nowMs);
             if (random() < 0.05) one.target.state.breaker.trialAbandoned(one.trial);
             else balancer.answered(one.target, verdict, 1, nowMs, one.trial);
           }
-          const out = all.filter(({ state }) => state.isEjected(nowMs)).length;
-          if (out > cap) throw new Error(`${out} of ${count} ejected`);
+          const out = all.filter(({ state }) => state.isEjected(nowMs) || state.rests(nowMs));
+          if (out.length > cap) throw new Error(`${out.length} of ${count} are out`);
           for (const { target, trial } of running) {
             const same = running.filter((one) => one.target === target && one.trial === trial);
             if (trial !== 0 && same.length > TRIALS) throw new Error("too many trials");
           }
         }
+        // Every attempt ends, also those that were under way.
+        for (const { target, trial } of running) balancer.answered(target, "good", 1, nowMs, trial);
         recovers(balancer, all, nowMs);
       }),
       { numRuns: 2000 },

@@ -201,7 +201,9 @@ describe("clusters", () => {
     cluster = clusterOf(urls, { retry: { attempts: 3, when: [503] } });
     const got = await exchange(cluster, requestOf("GET", "/"));
     expect([got.error, got.head?.status, got.content]).toEqual([null, 503, "x"]);
-    expect(origins.flatMap((origin) => origin.heads)).toHaveLength(2);
+    // The third try goes to the one that failed first.
+    const heads = origins.map((origin) => origin.heads.length);
+    expect([Math.min(...heads), Math.max(...heads)]).toEqual([1, 2]);
   });
 
   test("retries stay within the budget", async () => {

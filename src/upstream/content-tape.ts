@@ -1,0 +1,120 @@
+// Owns the content of a request that may have to be sent again: what an attempt reads is kept, up
+// to a bound, and the next attempt gets it from its first byte. Past the bound nothing is kept and
+// there is no next attempt. Knows no requests.
+
+import { Readable } from "node:stream";
+
+export class ContentTape {
+  readonly #source: Readable;
+  readonly #bytesMax: number;
+  #pieces: Buffer[] = [];
+  /** Pieces that have come; all of them are kept unless they were too many. */
+  #count = 0;
+  #bytes = 0;
+  #overflowed = false;
+  #ended = false;
+  #reader: TapeReader | null = null;
+
+  constructor(source: Readable, bytesMax: number) {
+    this.#source = source;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Everything that was read so far can be read again, and the rest is still to be had. */
+  get replayable(): boolean {
+    return !this.#overflowed && (this.#ended || !this.#source.destroyed);
+  }
+
+  /** The content from its first byte; whoever had it before hears nothing more. */
+  open(): Readable {
+    if (this.#reader === null) this.#listen();
+    const before = this.#reader;
+    // Until the new one has had what is kept.
+    this.#source.pause();
+    this.#reader = new TapeReader(this);
+    before?.destroy();
+    if (this.#source.destroyed) this.#brokenOff();
+    return this.#reader;
+  }
+
+  /** No attempt follows: content that nobody has read to its end is of no use any more. */
+  close(): void {
+    this.#pieces = [];
+    this.#overflowed = true;
+    if (this.#reader !== null && !this.#ended) this.#source.destroy();
+  }
+
+  /** The `index`th piece for `reader`; later by `push` where it has not come yet. */
+  read(reader: TapeReader, index: number): Buffer | null {
+    if (reader !== this.#reader) return null;
+    const piece = this.#pieces[index];
+    if (piece !== undefined) return piece;
+    if (this.#ended) reader.push(null);
+    else this.#source.resume();
+    return null;
+  }
+
+  #listen(): void {
+    const source = this.#source;
+    source.on("data", (chunk: Buffer) => {
+      this.#keep(chunk);
+      if (this.#reader?.accept(chunk) !== true) source.pause();
+    });
+    source.on("end", () => {
+      this.#ended = true;
+      this.#reader?.finish(this.#count);
+    });
+    source.on("close", () => this.#brokenOff());
+  }
+
+  /** The client broke it off, or the wire found it malformed: the reason goes along. */
+  #brokenOff(): void {
+    if (!this.#ended) this.#reader?.destroy(this.#source.errored ?? undefined);
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#count += 1;
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#bytesMax) {
+      this.#overflowed = true;
+      this.#pieces = [];
+    } else if (!this.#overflowed) {
+      this.#pieces.push(chunk);
+    }
+  }
+}
+
+class TapeReader extends Readable {
+  readonly #tape: ContentTape;
+  /** Pieces that it has had. */
+  #index = 0;
+
+  constructor(tape: ContentTape) {
+    super();
+    this.#tape = tape;
+    // Who reads it looks at `errored`.
+    this.on("error", ignore);
+  }
+
+  override _read(): void {
+    for (;;) {
+      const piece = this.#tape.read(this, this.#index);
+      if (piece === null) return;
+      this.#index += 1;
+      if (!this.push(piece)) return;
+    }
+  }
+
+  /** A piece that has just come. False: no more for now. */
+  accept(piece: Buffer): boolean {
+    this.#index += 1;
+    return this.push(piece);
+  }
+
+  /** The content is these many pieces; who has not had them all yet finds that out by reading. */
+  finish(count: number): void {
+    if (this.#index === count) this.push(null);
+  }
+}
+
+function ignore(): void {}
