@@ -171,6 +171,28 @@ const DUTY_DETAILS = [
 
 const DUTIES: readonly Verb[] = [
   {
+    name: "targets",
+    usage: "[UPSTREAM] | add UPSTREAM URL | weight TARGET N | remove TARGET  [OPTION]...",
+    about: "list, add, weigh and remove the targets of a running gateway",
+    details: [
+      "add:     [--weight N] [--backup | --priority N] [--zone Z]; it starts slowly.",
+      "weight:  [--upstream U]; 0 takes its requests away, those under way finish.",
+      "remove:  [--upstream U]; requests under way have shutdown.grace to finish.",
+      "TARGET is as the list names it. In every worker or in none; lasts until a restart.",
+      "Exits 1 where it cannot be done, 3 when the admin API cannot be reached.",
+    ],
+    operandsMax: 3,
+    options: [
+      { name: "weight", value: "N", about: "share relative to the others; 1" },
+      { name: "backup", about: "asked only for what the others are too few for" },
+      { name: "priority", value: "N", about: "0 is asked first" },
+      { name: "zone", value: "Z", about: "where the target runs" },
+      { name: "upstream", value: "U", about: "only there; else wherever the target is" },
+      ...DUTY_OPTIONS,
+    ],
+    load: async () => (await import("./targets.ts")).run,
+  },
+  {
     name: "drain",
     usage: "TARGET [--admin ADDR] [--json]",
     about: "send a target no more requests; those under way finish",

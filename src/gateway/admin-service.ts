@@ -13,7 +13,7 @@ import { StatusReport } from "../telemetry/status-report.ts";
 import { type Admin, createAdmin } from "./admin.ts";
 import type { Explanation } from "./explain.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
-import type { DutyChange } from "./target-duties.ts";
+import type { TargetControl } from "./target-control.ts";
 import { urlOf } from "./listen-url.ts";
 import { packageVersion } from "./package-version.ts";
 
@@ -27,8 +27,8 @@ export interface AdminServiceParts {
   state(): "starting" | "ready" | "draining";
   /** Asks all threads; one that does not answer is reported as it was. */
   readings(): ReportedReadings | Promise<ReportedReadings>;
-  /** Changes a target's duty in all threads; the upstreams that have the target, or none. */
-  assign(change: DutyChange): readonly string[];
+  /** Who keeps the targets of all threads. */
+  readonly targets: TargetControl;
   /** Purges in all threads; says how many stored responses that were. */
   purge(purge: Purge): PurgeCount | Promise<PurgeCount>;
   /** What would become of a request, and why; null where no thread answers. */
@@ -52,7 +52,7 @@ export class AdminService {
 
   /** Binds the admin listener, if the config has one. Rejects with the system's error. */
   async listen(): Promise<string | null> {
-    const { config, logger, state, readings } = this.#parts;
+    const { config, logger, state, readings, targets } = this.#parts;
     if (config.admin === null) return null;
     const { dashboardFiles } = await import("./dashboard.ts");
     this.#admin = createAdmin({
@@ -64,7 +64,11 @@ export class AdminService {
       }),
       status: async () => this.#status.read(await readings()),
       config: () => config,
-      assign: (change) => this.#parts.assign(change),
+      targets: {
+        zone: targets.zone,
+        list: async (upstream) => targets.list(upstream, (await readings()).targets),
+        submit: (change) => targets.submit(change),
+      },
       purge: (purge) => this.#parts.purge(purge),
       explain: (request) => this.#parts.explain(request),
       page: dashboardFiles(),

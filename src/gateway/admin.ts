@@ -8,12 +8,12 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 import type { RequestHead } from "../http/message.ts";
 import type { Purge, PurgeCount } from "../cache/purge.ts";
+import { addTarget, changeTarget, listTargets, type TargetAdmin } from "./admin-targets.ts";
 import { refuse } from "./admin-access.ts";
 import type { AdminRequest, Exposure } from "./admin-access.ts";
 import { redactConfig } from "./config-redaction.ts";
 import type { ListenAddress } from "./gateway-config.ts";
 import { readExplained } from "./explain-request.ts";
-import type { DutyChange } from "./target-duties.ts";
 import { readPurge } from "./purge-request.ts";
 
 /** Content of a request, in bytes; a purge is a URL. Past it: 413. */
@@ -53,9 +53,8 @@ export interface AdminDependencies {
   status(): unknown;
   /** The config that serves; secrets are redacted here. */
   config(): unknown;
+  readonly targets: TargetAdmin;
   /** Removes stored responses or makes them stale, and says how many there were. */
-  /** The upstreams that have the target; none where the config has no such target. */
-  assign(change: DutyChange): readonly string[];
   purge(purge: Purge): PurgeCount | Promise<PurgeCount>;
   /** What would become of a request; a JSON value, or null where no thread answers. */
   explain(request: RequestHead): unknown;
@@ -176,17 +175,13 @@ function adminRoutes(dependencies: AdminDependencies): Route[] {
     ["GET", "/status", "guarded", async (context) => context.json(await dependencies.status())],
     ["GET", "/config", "guarded", (context) => context.json(redactConfig(dependencies.config()))],
     ["GET", "/explain", "guarded", (context) => explain(context, dependencies)],
+    ["GET", "/targets", "guarded", (context) => listTargets(context, dependencies.targets)],
+    ["POST", "/targets", "guarded", (context) => addTarget(context, dependencies.targets)],
     [
       "POST",
-      "/targets/:name/drain",
+      "/targets/:name/:action",
       "guarded",
-      (context) => assign(context, dependencies, "draining"),
-    ],
-    [
-      "POST",
-      "/targets/:name/undrain",
-      "guarded",
-      (context) => assign(context, dependencies, "serving"),
+      (context) => changeTarget(context, dependencies.targets),
     ],
     ["POST", "/purge", "guarded", (context) => purge(context, dependencies)],
   ];
@@ -207,18 +202,6 @@ async function explain(context: AdminContext, dependencies: AdminDependencies): 
   const explanation = await dependencies.explain(reading.request);
   if (explanation !== null) return context.json(explanation);
   return context.json({ error: "unavailable", detail: "no worker answers" }, 503);
-}
-
-function assign(
-  context: AdminContext,
-  dependencies: AdminDependencies,
-  duty: DutyChange["duty"],
-): Response {
-  const target = context.req.param("name") ?? "";
-  const upstreams = dependencies.assign({ target, duty });
-  if (upstreams.length > 0) return context.json({ target, duty, upstreams });
-  const detail = "no upstream has this target; /status lists them";
-  return context.json({ error: "not_found", detail }, 404);
 }
 
 async function purge(context: AdminContext, dependencies: AdminDependencies): Promise<Response> {

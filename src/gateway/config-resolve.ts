@@ -48,6 +48,7 @@ export function resolveValid(
     workers: resolveWorkers(config.workers),
     trust: present(config.trust ?? []),
     health: offOr(text("health", config.health)),
+    zone: config.zone ?? null,
     upstreams: new Map(upstreams),
     cache: resolveCache(config.cache ?? {}, context),
     routes: resolveRoutes(config),
@@ -87,7 +88,7 @@ function resolveUpstream(
   const key = "upstreams.<name>";
   return {
     name,
-    targets: present(upstream.targets).map((target) => resolveTarget(target, zone)),
+    targets: once(present(upstream.targets).map((target) => resolveTarget(target, zone))),
     balance: word(`${key}.balance`, upstream.balance),
     hash: upstream.balance === "hash" ? parseHashBy(text(`${key}.hash.by`, hash.by)) : null,
     host: resolveHost(text(`${key}.host`, upstream.host)),
@@ -189,6 +190,17 @@ function resolveTarget(
     priority: priority ?? (backup === true ? 1 : 0),
     isLocal: zone === undefined || ownZone === undefined || zone === ownZone,
   };
+}
+
+/** A target that is there twice has the weight of both. */
+function once(targets: readonly resolved.TargetConfig[]): readonly resolved.TargetConfig[] {
+  const byOrigin = new Map<string, resolved.TargetConfig>();
+  for (const target of targets) {
+    const known = byOrigin.get(target.origin);
+    const weight = (known?.weight ?? 0) + target.weight;
+    byOrigin.set(target.origin, { ...(known ?? target), weight });
+  }
+  return [...byOrigin.values()];
 }
 
 function resolveHost(host: string): resolved.HostPolicy {

@@ -232,6 +232,8 @@ export interface GatewayConfig {
   readonly trust: readonly string[];
   /** Path that the gateway answers itself; null for none. */
   readonly health: string | null;
+  /** Where this gateway runs; null where that is not said. */
+  readonly zone: string | null;
   readonly upstreams: ReadonlyMap<string, UpstreamConfig>;
   readonly cache: CacheConfig;
   /** Most specific first: the first that matches is the one. */

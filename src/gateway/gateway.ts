@@ -13,10 +13,8 @@ import type { Explanation } from "./explain.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 import { newIdentity, newSeed } from "./gateway-identity.ts";
 import { type LogSinks, openLogSinks } from "./log-sinks.ts";
-import { Prober } from "../upstream/prober.ts";
-import { probePlans } from "./generation.ts";
 import { redisState } from "./redis-tier.ts";
-import { TargetDuties } from "./target-duties.ts";
+import { TargetControl } from "./target-control.ts";
 import { ServingThread } from "./serving-thread.ts";
 
 /** What `listen` has bound. */
@@ -57,17 +55,28 @@ class GatewayProcess implements Gateway {
   readonly #sinks: LogSinks;
   readonly #thread: ServingThread;
   readonly #admin: AdminService;
-  readonly #duties: TargetDuties;
-  readonly #prober = new Prober(systemClock, (plan, isGood) => this.#thread.probed(plan, isGood));
+  readonly #targets: TargetControl;
   #state: "starting" | "ready" | "draining" = "starting";
   #closing: Promise<void> | null = null;
 
   constructor(config: GatewayConfig) {
     this.#config = config;
-    this.#duties = new TargetDuties(config);
     this.#sinks = openLogSinks(config.log);
     const { log: sink, access } = this.#sinks;
     const logger = createLogger({ level: config.log.level, sink, clock: systemClock });
+    this.#targets = new TargetControl(
+      config,
+      {
+        prepare: async (update) => {
+          this.#thread.prepareTargets(update);
+          return null;
+        },
+        commit: (update) => this.#thread.commitTargets(update),
+        abandon: () => this.#thread.abandonTargets(),
+        probed: (target, isGood) => this.#thread.probed(target, isGood),
+      },
+      logger,
+    );
     const block = newMetricBlock();
     const metrics = new Metrics(block);
     this.#thread = new ServingThread({
@@ -75,6 +84,7 @@ class GatewayProcess implements Gateway {
       metrics,
       logger,
       accessLog: access === null ? null : new AccessLog(access, systemClock),
+      targets: this.#targets.sets,
       identity: newIdentity(),
       seed: newSeed(),
       peers: null,
@@ -88,11 +98,7 @@ class GatewayProcess implements Gateway {
       metrics,
       state: () => this.#state,
       readings: () => this.#readings(),
-      assign: (change) => {
-        const upstreams = this.#duties.change(change);
-        this.#thread.assign(change);
-        return upstreams;
-      },
+      targets: this.#targets,
       purge: (purge) => this.#thread.purge(purge),
       explain: (request) => this.explain(request),
     });
@@ -110,7 +116,7 @@ class GatewayProcess implements Gateway {
     try {
       const urls = await this.#thread.listen();
       const adminUrl = await this.#admin.listen();
-      this.#prober.start(probePlans(this.#config));
+      this.#targets.start();
       this.#state = "ready";
       return { urls, adminUrl };
     } catch (error) {
@@ -152,7 +158,7 @@ class GatewayProcess implements Gateway {
    */
   async #shutDown(graceMs: number): Promise<void> {
     this.#state = "draining";
-    await this.#prober.close();
+    await this.#targets.close();
     await this.#thread.close(graceMs);
     await this.#admin.close();
     await this.#sinks.close();

@@ -9,11 +9,11 @@ import type { Clock } from "../clock.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { ClusterEvents } from "../upstream/balancer.ts";
 import { Cluster, CLUSTER_DEFAULTS, type ClusterConfig } from "../upstream/cluster.ts";
-import type { ProbePlan } from "../upstream/prober.ts";
-import { targetName } from "../upstream/target.ts";
+import type { TargetConfig } from "../upstream/target.ts";
 import type { OriginIo } from "../upstream/origin-io.ts";
 import type { GatewayConfig, RouteConfig, UpstreamConfig } from "./gateway-config.ts";
 import type { Route } from "./route.ts";
+import type { TargetSets } from "./target-registry.ts";
 import { tlsConfig } from "./upstream-tls.ts";
 
 export interface Generation {
@@ -28,19 +28,20 @@ export interface GenerationParts {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly io: OriginIo;
+  /** Who is in the upstreams now; the config says who was at first. */
+  readonly targets: TargetSets;
   /** Who hears what happens to an upstream. */
   readonly events: (upstream: string) => ClusterEvents;
 }
 
 export function buildGeneration(
   config: GatewayConfig,
-  { clock, metrics, io, events }: GenerationParts,
+  { clock, metrics, io, targets, events }: GenerationParts,
 ): Generation {
   const clusters = new Map<string, Cluster>();
   for (const [name, upstream] of config.upstreams) {
-    const cluster = new Cluster(clusterConfig(upstream, config.shutdownGraceMs), clock, io, {
-      events: events(name),
-    });
+    const own = clusterConfig(upstream, targets.get(name) ?? [], config.shutdownGraceMs);
+    const cluster = new Cluster(own, clock, io, { events: events(name) });
     clusters.set(name, cluster);
   }
   const routes = config.routes.map((route): Route => {
@@ -65,26 +66,6 @@ export function buildGeneration(
     };
   });
   return { config, clusters, routes };
-}
-
-/** What one prober asks for all clusters of a config. */
-export function probePlans(config: GatewayConfig): readonly ProbePlan[] {
-  return [...config.upstreams.values()].flatMap(({ name, targets, probe, host, tls }) => {
-    const identity = tlsConfig(tls);
-    if (probe === null) return [];
-    return targets.map(({ origin }): ProbePlan => {
-      const url = new URL(origin);
-      const hostField = host.kind === "fixed" ? host.authority : null;
-      return {
-        ...probe,
-        tls: identity,
-        upstream: name,
-        target: targetName(url),
-        url,
-        host: hostField,
-      };
-    });
-  });
 }
 
 /**
@@ -131,12 +112,16 @@ function bypasses({ cache }: RouteConfig): boolean {
   return cache.kind === "rules" && cache.bypass !== null;
 }
 
-function clusterConfig(upstream: UpstreamConfig, drainMs: number): ClusterConfig {
+function clusterConfig(
+  upstream: UpstreamConfig,
+  targets: readonly TargetConfig[],
+  drainMs: number,
+): ClusterConfig {
   const { pool, timeout, retry, eject, breaker, rise, fall, slowStartMs, panicShare } = upstream;
   return {
     ...CLUSTER_DEFAULTS,
     name: upstream.name,
-    targets: upstream.targets.map(({ origin, ...target }) => ({ url: origin, ...target })),
+    targets,
     balance: upstream.balance,
     pool: {
       ...CLUSTER_DEFAULTS.pool,

@@ -38,7 +38,7 @@ import { purgeForms } from "./purge-form.ts";
 import { createRedisTier, type RedisTier } from "./redis-tier.ts";
 import { RequestIds } from "./request-ids.ts";
 import { serveFetch } from "./serve-fetch.ts";
-import type { DutyChange } from "./target-duties.ts";
+import type { TargetSets, TargetUpdate } from "./target-registry.ts";
 import { TrustNetwork } from "./trust-network.ts";
 import { wireLimits } from "./wire-limits.ts";
 
@@ -47,6 +47,8 @@ export interface ServingParts {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly accessLog: AccessLog | null;
+  /** Who is in the upstreams now. */
+  readonly targets: TargetSets;
   /** What all threads of the gateway are known by to other proxies. */
   readonly identity: GatewayIdentity;
   /** Seed of the key hash, the same in all threads of the gateway. */
@@ -75,6 +77,8 @@ export class ServingThread {
   readonly #app: App;
   readonly #handler: GatewayHandler;
   readonly #accounts: ExchangeAccounts;
+  /** Built for an update that is not decided yet; puts it in place. */
+  #prepared: { readonly id: number; readonly commits: readonly (() => void)[] } | null = null;
   #listeners: Listener[] = [];
   #state: "starting" | "ready" | "draining" = "starting";
 
@@ -99,6 +103,7 @@ export class ServingThread {
       clock: this.#clock,
       metrics,
       io: new OriginIo(this.#core, pools),
+      targets: parts.targets,
       events: (upstream) => this.#clusterEvents(upstream),
     });
     const trust = new TrustNetwork(config.trust);
@@ -131,9 +136,24 @@ export class ServingThread {
     this.#generation.clusters.get(upstream)?.probed(target, isGood);
   }
 
-  /** An operator takes a target out of service, or puts it back. */
-  assign({ target, duty }: DutyChange): void {
-    for (const cluster of this.#generation.clusters.values()) cluster.assign(target, duty);
+  /** Builds what other sets of targets need; nothing changes yet. */
+  prepareTargets({ id, sets }: TargetUpdate): void {
+    const commits = [...sets].flatMap(([upstream, targets]) => {
+      const cluster = this.#generation.clusters.get(upstream);
+      return cluster === undefined ? [] : [cluster.prepare(targets)];
+    });
+    this.#prepared = { id, commits };
+  }
+
+  /** Puts them in place, all in this turn. */
+  commitTargets(update: TargetUpdate): void {
+    if (this.#prepared?.id !== update.id) this.prepareTargets(update);
+    for (const commit of this.#prepared?.commits ?? []) commit();
+    this.#prepared = null;
+  }
+
+  abandonTargets(): void {
+    this.#prepared = null;
   }
 
   #buildApp(trust: TrustNetwork): App {

@@ -15,18 +15,17 @@ import { createLogger } from "../telemetry/log.ts";
 import { mergeReadings } from "../telemetry/merged-readings.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import type { ReportedReadings, WorkerReading } from "../telemetry/readings.ts";
-import { Prober } from "../upstream/prober.ts";
 import { AdminService } from "./admin-service.ts";
 import type { Bound, Serving } from "./gateway.ts";
 import type { Explanation } from "./explain.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 import { newIdentity, newSeed } from "./gateway-identity.ts";
 import { type LogSinks, openLogSinks } from "./log-sinks.ts";
-import { probePlans } from "./generation.ts";
 import { redisState } from "./redis-tier.ts";
-import { TargetDuties } from "./target-duties.ts";
+import { type ControlledThreads, TargetControl } from "./target-control.ts";
+import type { TargetUpdate } from "./target-registry.ts";
 import { claimPorts } from "./reuse-port.ts";
-import type { WorkerStart } from "./worker-messages.ts";
+import type { ToWorker, WorkerStart } from "./worker-messages.ts";
 import { programOf, withoutMiddleware } from "./worker-program.ts";
 import { workerShare } from "./worker-share.ts";
 import { WorkerThread } from "./worker-thread.ts";
@@ -62,13 +61,8 @@ class Supervisor implements Serving {
   readonly #identity = newIdentity();
   readonly #seed = newSeed();
   readonly #stopped = new AbortController();
-  /** One for all workers; a worker that takes a seat hears with the next check. */
-  readonly #duties: TargetDuties;
-  readonly #prober = new Prober(systemClock, ({ upstream, target }, isGood) => {
-    for (const { thread } of this.#seats) {
-      thread?.send({ kind: "probed", target: { upstream, target }, isGood });
-    }
-  });
+  /** One for all workers; a worker that takes a seat hears of health with the next check. */
+  readonly #targets: TargetControl;
   #served: GatewayConfig;
   /** Purges that the workers were told of. */
   #purges = 0;
@@ -81,10 +75,10 @@ class Supervisor implements Serving {
 
   constructor(config: GatewayConfig, count: number) {
     this.#config = config;
-    this.#duties = new TargetDuties(config);
     this.#sinks = openLogSinks(config.log);
     const { level } = config.log;
     this.#logger = createLogger({ level, sink: this.#sinks.log, clock: systemClock });
+    this.#targets = new TargetControl(config, this.#targetThreads(), this.#logger);
     this.#shared = createSharedState(count);
     this.#metrics = new Metrics(this.#shared.ownBlock);
     this.#served = withoutMiddleware(workerShare(config, count));
@@ -110,7 +104,7 @@ class Supervisor implements Serving {
       const urls = await Promise.all(this.#seats.map((_, index) => this.#start(index)));
       this.#admin = this.#createAdmin();
       const adminUrl = await this.#admin.listen();
-      this.#prober.start(probePlans(this.#config));
+      this.#targets.start();
       this.#redis = redisState((await this.#readings()).secondTier);
       this.#state = "ready";
       return { urls: urls[0] ?? [], adminUrl };
@@ -136,6 +130,7 @@ class Supervisor implements Serving {
       metricsOffset: workerBlocks[index]?.offset ?? 0,
       peers: { index, offset: peerTableOffset },
       purges: this.#purges,
+      targets: this.#targets.sets,
       identity: this.#identity,
       seed: this.#seed,
       logsAccess: this.#config.log.access.kind !== "off",
@@ -144,7 +139,6 @@ class Supervisor implements Serving {
       const thread = new WorkerThread(start, {
         ready: (urls, engine) => {
           this.#engine = engine as Engine;
-          for (const change of this.#duties.changes()) thread.send({ kind: "assign", change });
           resolve(urls);
         },
         lines: (sink, batch) => this.#sinks[sink]?.append(batch),
@@ -209,14 +203,30 @@ class Supervisor implements Serving {
       metrics: this.#metrics,
       state: () => this.#state,
       readings: () => this.#readings(),
-      assign: (change) => {
-        const upstreams = this.#duties.change(change);
-        for (const { thread } of this.#seats) thread?.send({ kind: "assign", change });
-        return upstreams;
-      },
+      targets: this.#targets,
       purge: (purge) => this.#purge(purge),
       explain: (request) => this.#explain(request),
     });
+  }
+
+  /** What a change of targets, and what is known of their health, is told to. */
+  #targetThreads(): ControlledThreads {
+    const tell = (message: ToWorker): void => {
+      for (const { thread } of this.#seats) thread?.send(message);
+    };
+    return {
+      prepare: (update) => this.#prepareTargets(update),
+      commit: (update) => tell({ kind: "commit", update }),
+      abandon: () => tell({ kind: "abandon" }),
+      probed: (target, isGood) => tell({ kind: "probed", target, isGood }),
+    };
+  }
+
+  /** Who does not serve yet builds them when it does. */
+  async #prepareTargets(update: TargetUpdate): Promise<string | null> {
+    const serving = this.#seats.flatMap(({ thread }) => (thread?.ready === true ? [thread] : []));
+    const answers = await Promise.all(serving.map((thread) => thread.prepare(update)));
+    return answers.find((problem) => problem !== null) ?? null;
   }
 
   async #readings(): Promise<ReportedReadings> {
@@ -257,7 +267,7 @@ class Supervisor implements Serving {
   async #shutDown(graceMs: number): Promise<void> {
     this.#state = "draining";
     this.#stopped.abort();
-    await this.#prober.close();
+    await this.#targets.close();
     await Promise.all(
       this.#seats.map(async ({ thread }) => {
         if (thread === null) return;

@@ -9,7 +9,7 @@ import type { Purge } from "../cache/purge.ts";
 import type { ThreadReadings } from "../telemetry/readings.ts";
 import type { ProbedTarget } from "../upstream/prober.ts";
 import type { GatewayIdentity } from "./forwarding.ts";
-import type { DutyChange } from "./target-duties.ts";
+import type { TargetSets, TargetUpdate } from "./target-registry.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 
 export type LogSinkName = "log" | "access";
@@ -27,6 +27,8 @@ export interface WorkerStart {
   readonly peers: PeerSetup;
   /** Purges that were sent to the workers before this one started. */
   readonly purges: number;
+  /** Who is in the upstreams now; updates follow. */
+  readonly targets: TargetSets;
   readonly identity: GatewayIdentity;
   readonly seed: bigint;
   readonly logsAccess: boolean;
@@ -39,7 +41,9 @@ export type ToWorker =
   | { readonly kind: "explain"; readonly id: number; readonly request: RequestHead }
   | { readonly kind: "peer"; readonly index: number; readonly port: MessagePort }
   | { readonly kind: "probed"; readonly target: ProbedTarget; readonly isGood: boolean }
-  | { readonly kind: "assign"; readonly change: DutyChange }
+  | { readonly kind: "prepare"; readonly id: number; readonly update: TargetUpdate }
+  | { readonly kind: "commit"; readonly update: TargetUpdate }
+  | { readonly kind: "abandon" }
   | { readonly kind: "logged"; readonly sink: LogSinkName; readonly bytes: number };
 
 export type FromWorker =
@@ -53,5 +57,6 @@ export type FromWorker =
     }
   | { readonly kind: "purged"; readonly id: number; readonly count: number }
   | { readonly kind: "explained"; readonly id: number; readonly explanation: Explanation }
+  | { readonly kind: "prepared"; readonly id: number; readonly problem: string | null }
   | { readonly kind: "lines"; readonly sink: LogSinkName; readonly batch: Uint8Array }
   | { readonly kind: "closed" };

@@ -6,6 +6,7 @@ import type { RequestHead } from "../http/message.ts";
 import type { Explanation } from "./explain.ts";
 import type { Purge } from "../cache/purge.ts";
 import type { ThreadReadings } from "../telemetry/readings.ts";
+import type { TargetUpdate } from "./target-registry.ts";
 import type { FromWorker, LogSinkName, ToWorker, WorkerStart } from "./worker-messages.ts";
 
 export interface WorkerEvents {
@@ -17,6 +18,8 @@ export interface WorkerEvents {
 
 /** A worker that does not answer in this time is reported as it was. */
 const ANSWER_TIMEOUT_MS = 250;
+/** Nothing changes meanwhile; a worker that is silent for longer is stuck. */
+const PREPARE_TIMEOUT_MS = 2000;
 
 export class WorkerThread {
   readonly index: number;
@@ -79,6 +82,15 @@ export class WorkerThread {
     return answer?.kind === "explained" ? answer.explanation : null;
   }
 
+  /** Has it build what other targets need; why it did not, or null. */
+  async prepare(update: TargetUpdate): Promise<string | null> {
+    const question = (id: number): ToWorker => ({ kind: "prepare", id, update });
+    const answer = await this.#ask(question, PREPARE_TIMEOUT_MS);
+    if (answer?.kind === "prepared") return answer.problem;
+    // One that has ended meanwhile is replaced, and its successor begins with the outcome.
+    return this.ready ? `worker ${this.index} did not answer in time` : null;
+  }
+
   /** Ends the thread, now. */
   async terminate(): Promise<void> {
     await this.#thread.terminate();
@@ -110,6 +122,7 @@ export class WorkerThread {
       case "readings":
       case "purged":
       case "explained":
+      case "prepared":
         this.#waiting.get(message.id)?.(message);
         break;
       case "lines":

@@ -11,6 +11,7 @@ import { createLogger } from "../telemetry/log.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { Sink } from "../telemetry/sink.ts";
 import { ServingThread } from "./serving-thread.ts";
+import type { TargetSets, TargetUpdate } from "./target-registry.ts";
 import { WorkerLogOutput } from "./worker-log.ts";
 import type { FromWorker, LogSinkName, ToWorker, WorkerStart } from "./worker-messages.ts";
 import { withMiddleware } from "./worker-program.ts";
@@ -24,9 +25,11 @@ class Worker {
   readonly #sinks: Record<LogSinkName, Sink>;
   readonly #peers: CachePeers;
   #serving: ServingThread | null = null;
+  #targets: TargetSets;
 
   constructor(start: WorkerStart) {
     this.#start = start;
+    this.#targets = start.targets;
     this.#peers = new CachePeers(new PeerTable(start.memory, start.peers), start.purges);
     const { log, access } = this.#outputs;
     this.#sinks = {
@@ -48,6 +51,7 @@ class Worker {
       metrics: new Metrics({ buffer: memory, offset: metricsOffset }),
       logger: logger.child({ worker: index }),
       accessLog: logsAccess ? new AccessLog(this.#sinks.access, systemClock) : null,
+      targets: this.#targets,
       identity,
       seed,
       peers: this.#peers,
@@ -83,8 +87,16 @@ class Worker {
           explanation: this.#serving.explain(message.request),
         });
         break;
-      case "assign":
-        this.#serving?.assign(message.change);
+      case "prepare":
+        send({ kind: "prepared", id: message.id, problem: this.#prepare(message.update) });
+        break;
+      case "commit":
+        // Whoever does not serve yet begins with it.
+        if (this.#serving !== null) this.#serving.commitTargets(message.update);
+        else this.#targets = new Map([...this.#targets, ...message.update.sets]);
+        break;
+      case "abandon":
+        this.#serving?.abandonTargets();
         break;
       case "probed":
         this.#serving?.probed(message.target, message.isGood);
@@ -95,6 +107,16 @@ class Worker {
       case "logged":
         this.#outputs[message.sink].taken(message.bytes);
         break;
+    }
+  }
+
+  /** Why it could not build what the update needs; null where it could. */
+  #prepare(update: TargetUpdate): string | null {
+    try {
+      this.#serving?.prepareTargets(update);
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error.message : "a target cannot be built";
     }
   }
 

@@ -64,10 +64,7 @@ export interface TargetReading {
   readonly backup: boolean;
   /** Not chosen for the time being, because it failed too often. */
   readonly ejected: boolean;
-  /**
-   * "up", "slow_start", "half_open", "breaker_open", "ejected", "probe_failed", "resting" or
-   * "draining".
-   */
+  /** As docs/upstreams.md lists them: "up", "slow_start", …, "leaving". */
   readonly condition: string;
   /** Times that it was ejected, and that its breaker opened. */
   readonly ejections: number;

@@ -15,14 +15,9 @@ import type { OriginIo } from "./origin-io.ts";
 import { type BudgetRules, type Grant, RetryBudget } from "./retry-budget.ts";
 import type { RetryReason, RetryRules } from "./retry-rules.ts";
 import type { Balance } from "./selection.ts";
-import {
-  type PoolConfig,
-  Target,
-  type TargetConfig,
-  type TargetProtocol,
-  type TargetStatus,
-} from "./target.ts";
-import type { EjectRules, TargetDuty, Verdict } from "./target-state.ts";
+import type { PoolConfig, Target, TargetConfig, TargetProtocol, TargetStatus } from "./target.ts";
+import { TargetSet } from "./target-set.ts";
+import type { EjectRules, Verdict } from "./target-state.ts";
 import { type TlsConfig, TlsIdentity } from "./tls-identity.ts";
 
 export interface ClusterConfig {
@@ -141,8 +136,7 @@ export class Cluster implements CallHost {
   readonly #deadlines: Deadlines<ForwardCall>;
   readonly #balancer: Balancer<Target>;
   readonly #budget: RetryBudget;
-  /** A snapshot: replaced as a whole. */
-  readonly #targets: readonly Target[];
+  readonly #set: TargetSet;
   #closing: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
 
@@ -166,15 +160,14 @@ export class Cluster implements CallHost {
       now: () => clock.monotonicMs(),
       protocol: config.protocol,
     };
-    const tls = new TlsIdentity(config.tls);
-    this.#targets = config.targets.map(
-      (target) => new Target(target, config.pool, tls, config.timeouts, shared),
-    );
+    const { pool, timeouts, drainMs } = config;
+    const parts = { pool, timeouts, shared, tls: new TlsIdentity(config.tls), drainMs };
+    this.#set = new TargetSet(config.targets, parts, (target) => this.#breakOff(target));
     const { balance, eject, breaker, probes, slowStartMs, panicShare } = config;
     const health = { eject, breaker, ...probes, slowStartMs };
     this.#balancer = new Balancer<Target>(
       { balance, adaptive: ADAPTIVE_DEFAULTS, health, panicShare },
-      this.#targets,
+      this.#set.current,
       events,
       random,
     );
@@ -218,29 +211,36 @@ export class Cluster implements CallHost {
     };
   }
 
-  /** An operator takes a target out of service, or puts it back; what runs or waits there ends. */
-  assign(name: string, duty: TargetDuty): void {
-    const nowMs = this.#clock.monotonicMs();
-    for (const target of this.#targets) {
-      if (target.name !== name || target.state.draining === (duty === "draining")) continue;
-      target.state.draining = duty === "draining";
-      if (duty === "serving") target.state.start(nowMs);
-    }
-    this.#balancer.refresh(nowMs);
+  /**
+   * Builds what other targets need and gives what puts them in place, in one turn: those that stay
+   * keep connections and health, those that leave finish what they have. Nothing happens before.
+   */
+  prepare(targets: readonly TargetConfig[]): () => void {
+    const prepared = this.#set.prepare(targets);
+    return () => {
+      if (this.#closing !== null) return;
+      const nowMs = this.#clock.monotonicMs();
+      const gone = this.#set.commit(prepared, nowMs);
+      this.#balancer.replace(this.#set.current, nowMs);
+      for (const target of gone) target.waiting.moveAll();
+    };
   }
 
   /** The result of an active probe of the target that is called "host:port". */
   probed(name: string, isGood: boolean): void {
-    for (const target of this.#targets) {
+    for (const target of this.#set.current) {
       if (target.name === name) this.#balancer.probed(target, isGood, this.#clock.monotonicMs());
     }
   }
 
   targets(): readonly TargetStatus[] {
     const nowMs = this.#clock.monotonicMs();
-    return this.#targets.map((target) =>
-      target.status(nowMs, this.#balancer.conditionOf(target, nowMs)),
-    );
+    return [
+      ...this.#set.current.map((target) =>
+        target.status(nowMs, this.#balancer.conditionOf(target, nowMs)),
+      ),
+      ...this.#set.leaving().map((target) => target.status(nowMs, "leaving")),
+    ];
   }
 
   /**
@@ -300,7 +300,7 @@ export class Cluster implements CallHost {
 
   /** A choice between several needs to know how long they have been silent, to a millisecond. */
   #nowForChoice(): number {
-    return this.#targets.length > 1 ? this.#clock.monotonicMs() : this.#deadlines.nowMs;
+    return this.#set.current.length > 1 ? this.#clock.monotonicMs() : this.#deadlines.nowMs;
   }
 
   async #drain(): Promise<void> {
@@ -316,7 +316,12 @@ export class Cluster implements CallHost {
     }
     for (const call of this.#deadlines.items()) failDraining(call);
     this.#deadlines.stop();
-    await Promise.all(this.#targets.map((target) => target.destroy()));
+    await this.#set.destroy();
+  }
+
+  /** A target that leaves has had its time. */
+  #breakOff(target: Target): void {
+    for (const call of this.#deadlines.items()) if (call.isAt(target)) call.drain();
   }
 }
 

@@ -2,7 +2,8 @@
 // session resumption (RFC 8446 section 2.2, RFC 6066 section 3, RFC 7301). Node tries the addresses
 // of both families (RFC 8305). Knows no HTTP; timeouts are the caller's.
 
-import { connect, isIP, type Socket } from "node:net";
+import type { LookupAddress, LookupOptions } from "node:dns";
+import { connect, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as connectTls, type SecureContext } from "node:tls";
 import { connectFailure } from "./failures.ts";
 import { GatewayError } from "../http/errors.ts";
@@ -19,7 +20,17 @@ export interface ConnectionCounts {
 }
 
 /** Where a connection goes. */
-type Address = { readonly host: string; readonly port: number } | { readonly path: string };
+type Address =
+  | { readonly host: string; readonly port: number; readonly lookup?: LookupFunction }
+  | { readonly path: string };
+
+/** What is connected to. */
+export interface Destination {
+  /** Scheme, host and port; the host is also the name for TLS. */
+  readonly url: URL;
+  /** Where the host is, first what is tried first; none: the system resolves it. */
+  readonly addresses: readonly string[];
+}
 
 /** The ALPN name of what is spoken (RFC 7301 section 6). */
 export type AlpnProtocol = "http/1.1" | "h2";
@@ -40,7 +51,7 @@ export class Connector {
   #sessionContext: SecureContext | null = null;
 
   constructor(
-    url: URL,
+    { url, addresses }: Destination,
     tls: TlsIdentity,
     protocol: AlpnProtocol,
     counts: ConnectionCounts,
@@ -49,10 +60,9 @@ export class Connector {
     const host = url.hostname.replace(/^\[|\]$/g, "");
     this.secure = url.protocol === "https:";
     this.servername = tls.servername ?? host;
-    this.address =
-      url.protocol === "unix:"
-        ? { path: url.pathname }
-        : { host, port: Number(url.port || (this.secure ? "443" : "80")) };
+    const port = Number(url.port || (this.secure ? "443" : "80"));
+    const known = addresses.length === 0 ? {} : { lookup: lookupIn(addresses) };
+    this.address = url.protocol === "unix:" ? { path: url.pathname } : { host, port, ...known };
     this.counts = counts;
     this.nowMs = nowMs;
     this.#tls = tls;
@@ -118,6 +128,16 @@ export class Connector {
     });
     return socket;
   }
+}
+
+/** Finds what is known already, in the shape of node:dns. */
+function lookupIn(addresses: readonly string[]): LookupFunction {
+  const all = addresses.map((address): LookupAddress => ({ address, family: isIP(address) }));
+  return (_host, options: LookupOptions, callback) => {
+    const [first] = all;
+    if (options.all === true) callback(null, all);
+    else callback(null, first?.address ?? "", first?.family);
+  };
 }
 
 /** TCP keep-alive probes start after this much silence. */

@@ -116,6 +116,16 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     this.#start(target, "pooled");
   }
 
+  moved(): void {
+    const error = this.#place();
+    if (error !== null) this.fail(error);
+  }
+
+  /** It runs or waits at this target. */
+  isAt(target: Target): boolean {
+    return this.#target === target;
+  }
+
   /** Ends the call with an error if it has not ended. */
   fail(error: GatewayError): void {
     if (this.#ended) return;

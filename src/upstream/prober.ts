@@ -15,6 +15,8 @@ export interface ProbedTarget {
 
 export interface ProbePlan extends ProbedTarget {
   readonly url: URL;
+  /** Where its host is; none: the system resolves it. */
+  readonly addresses: readonly string[];
   readonly tls: TlsConfig;
   /** Path and query. */
   readonly path: string;
@@ -36,9 +38,9 @@ export class Prober {
   readonly #clock: Clock;
   readonly #onProbe: OnProbe;
   readonly #random: () => number;
-  readonly #timers = new Map<ProbePlan, NodeJS.Timeout>();
+  /** What is asked at intervals, and what breaks that off. */
+  readonly #asked = new Map<string, AbortController>();
   readonly #running = new Set<Promise<void>>();
-  readonly #closing = new AbortController();
 
   constructor(clock: Clock, onProbe: OnProbe, random: () => number = Math.random) {
     this.#clock = clock;
@@ -46,35 +48,59 @@ export class Prober {
     this.#random = random;
   }
 
-  /** Asks at once and then at intervals, until `close`. */
-  start(plans: readonly ProbePlan[]): void {
-    for (const plan of plans) {
+  /**
+   * Asks what is new at once and then at intervals, and what was asked before and is in these plans
+   * too as before; nothing else any more.
+   */
+  follow(plans: readonly ProbePlan[]): void {
+    const wanted = new Map(plans.map((plan) => [keyOf(plan), plan]));
+    for (const [key, stopping] of this.#asked) {
+      if (!wanted.has(key)) this.#stop(key, stopping);
+    }
+    for (const [key, plan] of wanted) {
+      if (this.#asked.has(key)) continue;
+      const stopping = new AbortController();
+      this.#asked.set(key, stopping);
       const identity = new TlsIdentity(plan.tls);
       const counts = { connectionsOpened: 0, connectionsOpen: 0, tlsHandshakes: 0 };
       const own = { ...counts, tlsResumptions: 0 };
       const { monotonicMs } = this.#clock;
-      this.#probe(plan, new Connector(plan.url, identity, "http/1.1", own, monotonicMs));
+      const connector = new Connector(plan, identity, "http/1.1", own, monotonicMs);
+      this.#probe(plan, connector, stopping.signal);
     }
   }
 
   /** Breaks off what is under way; nothing is reported any more. */
   async close(): Promise<void> {
-    this.#closing.abort();
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
+    for (const [key, stopping] of this.#asked) this.#stop(key, stopping);
     await Promise.all(this.#running);
   }
 
-  #probe(plan: ProbePlan, connector: Connector): void {
-    const run = askTarget(plan, connector, this.#closing.signal).then(([isGood, detail]) => {
+  #stop(key: string, stopping: AbortController): void {
+    this.#asked.delete(key);
+    stopping.abort();
+  }
+
+  #probe(plan: ProbePlan, connector: Connector, stopping: AbortSignal): void {
+    const run = askTarget(plan, connector, stopping).then(([isGood, detail]) => {
       this.#running.delete(run);
-      if (this.#closing.signal.aborted) return;
+      if (stopping.aborted) return;
       this.#onProbe(plan, isGood, detail);
       const waitMs = plan.everyMs * (1 + JITTER_SHARE * (2 * this.#random() - 1));
-      this.#timers.set(plan, setTimeout(() => this.#probe(plan, connector), waitMs).unref());
+      const again = (): void => {
+        stopping.removeEventListener("abort", cancel);
+        this.#probe(plan, connector, stopping);
+      };
+      const timer = setTimeout(again, waitMs).unref();
+      const cancel = (): void => clearTimeout(timer);
+      stopping.addEventListener("abort", cancel, { once: true });
     });
     this.#running.add(run);
   }
+}
+
+function keyOf({ upstream, url, addresses }: ProbePlan): string {
+  return `${upstream} ${url.href} ${addresses.join()}`;
 }
 
 /** Resolves when the connection is gone; never rejects. */

@@ -46,6 +46,7 @@ export type Condition =
   | "ejected"
   | "probe_failed"
   | "resting"
+  | "unchecked"
   | "draining";
 
 /** 502, 503 and 504 are how an origin, or a gateway in front of it, says that it cannot serve. */
@@ -53,9 +54,6 @@ export function verdictOf(status: number): Verdict {
   if (status < 500) return "good";
   return status === 502 || status === 503 || status === 504 ? "fault" : "error";
 }
-
-/** What an operator wants of a target. */
-export type TargetDuty = "serving" | "draining";
 
 /** May be chosen; only for trials; out, but asked before nobody is; never. */
 export type Standing = "in" | "trial" | "out" | "shut";
@@ -79,6 +77,8 @@ export class TargetState {
   ejected = 0;
   /** null before the first probe, or without probes. */
   probeGood: boolean | null = null;
+  /** Not chosen before a check was good. */
+  awaitsProbe = false;
   #ejectionsInARow = 0;
   #probesAgainst = 0;
   #rampFromMs = Number.NEGATIVE_INFINITY;
@@ -88,6 +88,7 @@ export class TargetState {
     if (this.draining) return "draining";
     if (this.breaker.phase === OPEN) return "breaker_open";
     if (this.probeGood === false) return "probe_failed";
+    if (this.awaitsProbe) return "unchecked";
     if (this.isEjected(nowMs)) return "ejected";
     if (this.rests(nowMs)) return "resting";
     if (this.breaker.phase !== CLOSED) return "half_open";
@@ -104,6 +105,7 @@ export class TargetState {
       case "ejected":
       case "resting":
       case "probe_failed":
+      case "unchecked":
         return "out";
       default:
         return "shut";
@@ -197,8 +199,10 @@ export class TargetState {
     if (!isFirst && this.#probesAgainst < (isGood ? rise : fall)) return false;
     this.probeGood = isGood;
     this.#probesAgainst = 0;
-    if (isGood && !isFirst) this.start(nowMs);
-    return !(isFirst && isGood);
+    const isNews = !isFirst || !isGood || this.awaitsProbe;
+    if (isGood && isNews) this.start(nowMs);
+    this.awaitsProbe = false;
+    return isNews;
   }
 
   /** Begins the slow start. */

@@ -32,6 +32,12 @@ export interface TargetConfig {
   readonly priority: number;
   /** In the zone of this gateway, or no zone is known. */
   readonly isLocal: boolean;
+  /** Where the host of `url` is; none: the system resolves it with each connection. */
+  readonly addresses?: readonly string[];
+  /** Out of service: it gets no requests. */
+  readonly draining?: boolean;
+  /** Joins while others serve: not chosen before its first good check. */
+  readonly awaitsProbe?: boolean;
 }
 
 export interface PoolConfig {
@@ -61,10 +67,7 @@ export interface TargetStatus {
   readonly backup: boolean;
   /** Not chosen for the time being. */
   readonly ejected: boolean;
-  /**
-   * "up", "slow_start", "half_open", "breaker_open", "ejected", "probe_failed", "resting" or
-   * "draining".
-   */
+  /** A Condition of target-state.ts, or "leaving": removed, with requests under way. */
   readonly condition: string;
   /** Times that it was ejected, and that its breaker opened. */
   readonly ejections: number;
@@ -103,14 +106,16 @@ export interface TargetShared {
 }
 
 export class Target implements Choice, PooledHost, WireHost, H2Host {
-  /** "host:port", the port always there, or "unix:/path". */
+  /** "host:port", the port always there, or "unix:/path"; the address where that is known. */
   readonly name: string;
   readonly url: URL;
   weight: number;
   baseWeight: number;
-  readonly priority: number;
-  readonly isLocal: boolean;
+  priority: number;
+  isLocal: boolean;
   readonly nameHash: number;
+  /** Told whenever nothing runs here any more. */
+  onIdle: (() => void) | null = null;
   readonly state = new TargetState();
   readonly outlook = new Outlook();
   readonly latency = new PeakLatency();
@@ -147,7 +152,8 @@ export class Target implements Choice, PooledHost, WireHost, H2Host {
   ) {
     const { deadlines, io, now, protocol } = shared;
     this.url = new URL(config.url);
-    this.name = targetName(this.url);
+    const { addresses = [] } = config;
+    this.name = targetName(this.url, addresses);
     this.#tls = tls;
     this.weight = config.weight;
     this.baseWeight = config.weight;
@@ -158,7 +164,8 @@ export class Target implements Choice, PooledHost, WireHost, H2Host {
     this.waiting = new WaitQueue(pool.queue);
     this.#deadlines = deadlines;
     this.#connectionsMax = pool.connections;
-    this.connector = new Connector(this.url, tls, protocol === "h2" ? "h2" : "http/1.1", this, now);
+    const spoken = protocol === "h2" ? "h2" : "http/1.1";
+    this.connector = new Connector({ url: this.url, addresses }, tls, spoken, this, now);
     const options: Client.Options = {
       pipelining: 1,
       allowH2: false,
@@ -220,8 +227,19 @@ export class Target implements Choice, PooledHost, WireHost, H2Host {
     }
     const next = this.waiting.shift();
     // The slot goes straight to the next in line: a newcomer must not overtake it.
-    if (next === null) this.inFlight -= 1;
-    else next.granted(this);
+    if (next !== null) next.granted(this);
+    else if ((this.inFlight -= 1) === 0) this.onIdle?.();
+  }
+
+  /** Takes over what may change while it serves. */
+  place({ weight, priority, isLocal, draining = false }: TargetConfig, nowMs: number): void {
+    // What counts of it follows with the balancer's next plan.
+    this.baseWeight = weight;
+    this.priority = priority;
+    this.isLocal = isLocal;
+    if (this.state.draining === draining) return;
+    this.state.draining = draining;
+    if (!draining) this.state.start(nowMs);
   }
 
   reusedConnection(): void {
@@ -268,10 +286,14 @@ export class Target implements Choice, PooledHost, WireHost, H2Host {
   }
 }
 
-/** "host:port", the port always there, or "unix:/path". */
-export function targetName({ protocol, hostname, port, pathname }: URL): string {
+/** "host:port", the port always there, or "unix:/path"; with the first of its addresses as host. */
+export function targetName(
+  { protocol, hostname, port, pathname }: URL,
+  [address]: readonly string[] = [],
+): string {
   if (protocol === "unix:") return `unix:${pathname}`;
-  return `${hostname}:${port || (protocol === "https:" ? "443" : "80")}`;
+  const literal = address?.includes(":") === true ? `[${address}]` : address;
+  return `${literal ?? hostname}:${port || (protocol === "https:" ? "443" : "80")}`;
 }
 
 const SERVING: ReadonlySet<string> = new Set(["up", "slow_start", "half_open"]);

@@ -7,6 +7,8 @@ export interface Waiter<T extends Waiter<T>> {
   waitQueue: WaitQueue<T> | null;
   nextWaiter: T | null;
   previousWaiter: T | null;
+  /** Taken out because what it waits for has left: it has to look elsewhere. */
+  moved(): void;
 }
 
 export class WaitQueue<T extends Waiter<T>> {
@@ -36,6 +38,11 @@ export class WaitQueue<T extends Waiter<T>> {
     const waiter = this.#first;
     if (waiter !== null) this.remove(waiter);
     return waiter;
+  }
+
+  /** Sends all of them elsewhere. */
+  moveAll(): void {
+    for (let waiter = this.shift(); waiter !== null; waiter = this.shift()) waiter.moved();
   }
 
   /** Does nothing for a waiter that is not in this queue. */

@@ -38,7 +38,7 @@ async function start(overrides: Partial<AdminDependencies> = {}): Promise<void> 
       purged.push(purge);
       return { purged: 2 };
     },
-    assign: () => [],
+    targets: { zone: null, list: async () => null, submit: async () => ({ upstreams: [] }) },
     explain: (request) => request,
     page: new Map([["/", { type: "text/html; charset=utf-8", content: "<p>ä</p>" }]]),
     onError: (error) => errors.push(error),
@@ -358,7 +358,7 @@ describe("the end", () => {
       metrics: async () => ({ type: "text/plain", text: "" }),
       status: () => null,
       config: () => null,
-      assign: () => [],
+      targets: { zone: null, list: async () => null, submit: async () => ({ upstreams: [] }) },
       purge: () => ({ purged: 0 }),
       explain: () => null,
       page: new Map(),

@@ -144,6 +144,10 @@ class Item implements Waiter<Item> {
   waitQueue: WaitQueue<Item> | null = null;
   nextWaiter: Item | null = null;
   previousWaiter: Item | null = null;
+  moves = 0;
+  moved(): void {
+    this.moves += 1;
+  }
 }
 
 test("the queue keeps its order and its bound when members leave from anywhere", () => {
@@ -163,4 +167,7 @@ test("the queue keeps its order and its bound when members leave from anywhere",
     null,
   ]);
   expect(queue.count).toBe(0);
+  for (const item of items) queue.push(item);
+  queue.moveAll();
+  expect([queue.count, ...items.map((item) => item.moves)]).toEqual([0, 1, 1, 1, 1]);
 });

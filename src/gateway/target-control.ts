@@ -1,0 +1,103 @@
+// Owns what keeps the targets of a gateway as they should be, whether one thread serves or many:
+// the registry of changes and the prober of what is in it. Tells those who serve; serves nothing.
+
+import type { Logger } from "pino";
+import { systemClock } from "../clock.ts";
+import type { TargetReading } from "../telemetry/readings.ts";
+import { type ProbedTarget, type ProbePlan, Prober } from "../upstream/prober.ts";
+import { targetName } from "../upstream/target.ts";
+import type { GatewayConfig } from "./gateway-config.ts";
+import {
+  type ChangeResult,
+  TargetRegistry,
+  type TargetSets,
+  type TargetThreads,
+} from "./target-registry.ts";
+import { tableOf, type TargetChange } from "./target-table.ts";
+import { tlsConfig } from "./upstream-tls.ts";
+
+/** The threads, and what they hear of besides changes. */
+export interface ControlledThreads extends TargetThreads {
+  /** The result of an active check. */
+  probed(target: ProbedTarget, isGood: boolean): void;
+}
+
+export class TargetControl {
+  readonly zone: string | null;
+  readonly #config: GatewayConfig;
+  readonly #registry: TargetRegistry;
+  readonly #prober: Prober;
+  #started = false;
+
+  constructor(config: GatewayConfig, threads: ControlledThreads, logger: Logger) {
+    this.#config = config;
+    this.zone = config.zone;
+    this.#prober = new Prober(systemClock, ({ upstream, target }, isGood) =>
+      threads.probed({ upstream, target }, isGood),
+    );
+    const onChange = (): void => this.#follow();
+    this.#registry = new TargetRegistry(tableOf(config), threads, { logger, onChange });
+  }
+
+  /** For a thread that starts now. */
+  get sets(): TargetSets {
+    return this.#registry.sets;
+  }
+
+  /** The threads serve: what is in the registry is watched from now on. */
+  start(): void {
+    this.#started = true;
+    this.#follow();
+  }
+
+  submit(change: TargetChange): Promise<ChangeResult> {
+    return this.#registry.submit(change);
+  }
+
+  /** What is declared, with what the threads read of it; null where the upstream is not known. */
+  list(upstream: string | null, readings: readonly TargetReading[]): readonly object[] | null {
+    const { upstreams } = this.#registry.table;
+    if (upstream !== null && !upstreams.has(upstream)) return null;
+    const known = new Map<string, object>();
+    for (const [name, targets] of upstreams) {
+      for (const { origin, endpoints, source, name: target } of targets) {
+        const places = endpoints ?? [{ url: origin, addresses: [] }];
+        for (const { url, addresses } of places) {
+          const about = { declared: target, url, addresses, source };
+          const key = `${name} ${targetName(new URL(url), addresses)}`;
+          if (!known.has(key)) known.set(key, about);
+        }
+      }
+    }
+    const wanted = readings.filter((of) => upstream === null || of.upstream === upstream);
+    return wanted.map(({ upstream: name, target, weight, backup, condition, ...of }) => {
+      const { inFlight, queued, requests } = of;
+      const own = known.get(`${name} ${target}`) ?? {};
+      const counts = { inFlight, queued, requests };
+      return { upstream: name, target, weight, backup, state: condition, ...counts, ...own };
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#started = false;
+    await this.#prober.close();
+  }
+
+  #follow(): void {
+    if (this.#started) this.#prober.follow(probePlans(this.#config, this.sets));
+  }
+}
+
+/** What one prober asks for all clusters of a config. */
+function probePlans(config: GatewayConfig, sets: TargetSets): readonly ProbePlan[] {
+  return [...config.upstreams.values()].flatMap(({ name, probe, host, tls }) => {
+    if (probe === null) return [];
+    const identity = tlsConfig(tls);
+    return (sets.get(name) ?? []).map(({ url: text, addresses = [] }): ProbePlan => {
+      const url = new URL(text);
+      const hostField = host.kind === "fixed" ? host.authority : null;
+      const target = targetName(url, addresses);
+      return { ...probe, tls: identity, upstream: name, target, url, addresses, host: hostField };
+    });
+  });
+}
