@@ -181,11 +181,14 @@ export class Fill {
     return this.#state === "waiting";
   }
 
-  /** A stored response answers, and no source was asked. */
+  /**
+   * A stored response answers. A source that was asked meanwhile is let finish: breaking it off
+   * would cost a connection to the origin server.
+   */
   onRecalled(answerFor: StoredAnswer): void {
     if (this.#state !== "waiting") return;
-    this.#state = "ended";
-    this.#trailers = [];
+    this.#state = this.#source === null ? "ended" : "draining";
+    if (this.#source === null) this.#trailers = [];
     this.#plan.close();
     this.#answerAll(answerFor);
   }

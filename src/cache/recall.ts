@@ -19,7 +19,9 @@ import { selectingFields, selects } from "./policy/vary.ts";
 import type { Recall, SecondTier } from "./second-tier.ts";
 import { StoredResponse } from "./stored-response.ts";
 
-/** Who carries out what a recall comes to. Exactly one of the two is called, or none if it answers. */
+/**
+ * Who carries out what a recall comes to. Exactly one of the two is called, or none if it answers.
+ */
 export interface RecallSteps {
   /** The origin server has to be asked after all. */
   origin(forward: Forward): void;
@@ -43,8 +45,12 @@ interface Led {
 }
 
 /** The second tier is there, and could know. */
-export function mayRecall(state: CacheState, { key, request, rule }: Forward): boolean {
-  if (key === null || state.secondTier?.isReadable !== true || !RECALLED.has(rule)) return false;
+export function mayRecall(state: CacheState, forward: Forward): boolean {
+  return state.secondTier?.isReadable === true && couldKnow(state, forward);
+}
+
+function couldKnow(state: CacheState, { key, request, rule }: Forward): boolean {
+  if (key === null || !RECALLED.has(rule)) return false;
   if (request.method !== "GET" && request.method !== "HEAD") return false;
   return !state.isUncacheable(key, state.clock.nowMs());
 }
@@ -61,7 +67,11 @@ export function recall(
 ): boolean {
   const { key } = led.forward;
   const tier = state.secondTier;
-  if (key === null || tier === null || !mayRecall(state, led.forward)) return false;
+  if (key === null || tier === null || !couldKnow(state, led.forward)) return false;
+  if (!tier.isReadable) {
+    tier.count("skipped");
+    return false;
+  }
   new Recaller(state, tier, key, led, steps).ask(names);
   return true;
 }
@@ -75,6 +85,8 @@ class Recaller {
   readonly #fill: LedFill;
   readonly #plan: CachePlan;
   readonly #steps: RecallSteps;
+  /** The origin server was asked because the second tier is late. */
+  #isHedged = false;
 
   constructor(state: CacheState, tier: SecondTier, key: CacheKey, led: Led, steps: RecallSteps) {
     this.#state = state;
@@ -87,7 +99,37 @@ class Recaller {
   }
 
   ask(names: readonly string[]): void {
-    this.#tier.read(this.#key, this.#forward.request, names, (recall) => this.#decide(recall));
+    this.#tier.read(this.#key, this.#forward.request, names, {
+      late: () => this.#hedge(),
+      done: (recall) => (this.#isHedged ? this.#race(recall) : this.#decide(recall)),
+    });
+  }
+
+  /**
+   * From now on whoever is first answers. Not for what nobody waits for, and not where the origin
+   * server must not be asked.
+   */
+  #hedge(): void {
+    const { onlyIfCached } = requestDirectives(this.#forward.request.fields);
+    if (this.#isBackground || onlyIfCached || !this.#fill.isWanted) return;
+    this.#isHedged = true;
+    this.#steps.origin(this.#forward);
+  }
+
+  /** The origin server was asked, and has perhaps answered: only what answers at once is of use. */
+  #race(recall: Recall | null): void {
+    if (recall === null) return;
+    const stored = this.#fill.isWanted ? this.#storedOf(recall) : null;
+    const { request } = this.#forward;
+    const nowMs = this.#state.clock.nowMs();
+    const isOfUse =
+      stored !== null &&
+      preconditionOf(stored, request.fields, nowMs) !== "origin" &&
+      reuse(stored.metadata, requestDirectives(request.fields), nowMs).verdict === "use";
+    this.#tier.count(isOfUse ? "hit" : "late");
+    if (!isOfUse) return;
+    this.#promote(stored);
+    this.#fill.onRecalled((reader) => this.#answer(stored, reader));
   }
 
   #decide(recall: Recall | null): void {

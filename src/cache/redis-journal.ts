@@ -6,11 +6,13 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import type { Purge } from "./purge.ts";
 import { PurgeTable } from "./purge-table.ts";
-import { createClient, deadline, type RedisClient, type RedisConnection } from "./redis-link.ts";
+import type { RedisClient } from "./redis-client.ts";
+import { deadline, reasonOf } from "./redis-failure.ts";
+import type { RedisNodes } from "./redis-nodes.ts";
 import type { JournalPosition } from "./second-tier.ts";
 
 export interface JournalOptions {
-  readonly connection: RedisConnection;
+  readonly nodes: RedisNodes;
   readonly clock: Clock;
   /** Of the stream. */
   readonly key: string;
@@ -72,7 +74,7 @@ export class RedisJournal {
   async follow(): Promise<void> {
     for (let waitMs = RETRY_MS; !this.#isClosed; waitMs = Math.min(RETRY_MS_MAX, waitMs * 2)) {
       try {
-        const client = await createClient(this.#options.connection);
+        const client = await this.#options.nodes.clientFor(this.#options.key);
         client.on("error", () => undefined);
         this.#client = client;
         await deadline(client.connect(), ANSWER_MARGIN_MS);
@@ -80,8 +82,9 @@ export class RedisJournal {
         this.isLive = true;
         waitMs = RETRY_MS;
         while (!this.#isClosed) await this.#readOn(client, BLOCK_MS);
-      } catch {
+      } catch (error) {
         // Whatever it was, the remedy is another connection.
+        if (reasonOf(error) === "moved") this.#options.nodes.moved();
       }
       this.isLive = false;
       this.#client?.disconnect();
@@ -97,10 +100,12 @@ export class RedisJournal {
   }
 
   /**
-   * Tells all instances, over a client that does not block. Null, or kept until the journal is
-   * followed again. Resolves whether it was written.
+   * Tells all instances, over a client that does not block; kept until the journal is followed
+   * again where there is none. Resolves whether it was written.
    */
-  async publish(purge: Purge, client: RedisClient | null): Promise<boolean> {
+  async publish(purge: Purge): Promise<boolean> {
+    const { key, nodes } = this.#options;
+    const client = nodes.linkOf(key)?.client ?? null;
     try {
       if (client === null || !this.isLive) throw new Error("no journal");
       await this.#append(client, purge);

@@ -1,7 +1,7 @@
 // Owns the binary form of a stored response in Redis: versioned, checksummed, without anything that
 // the policy can compute again from the field lines. What does not decode is no value. Pure.
 //
-//   0  "ELV"  3  version (1)  4  CRC-32 of everything behind it
+//   0  "ELV"  3  version (2)  4  CRC-32 of everything behind it
 //   8  numbers: response time, initial age, journal position (f64 each), content length, length as
 //      stored, status, pieces (u32 each), coding (u8)
 //   49 strings, each a u32 length and latin1: version, URI, reason; then lists, each a u32 count:
@@ -25,7 +25,8 @@ export interface RedisValue extends Omit<RecalledValue, "content"> {
   readonly inline: Uint8Array;
 }
 
-const MAGIC = 0x454c5601;
+/** "ELV" and the version, as bytes in this order. */
+const MAGIC = 0x02564c45;
 const HEAD_BYTES = 8;
 const NUMBERS_BYTES = 41;
 const PIECE_HEAD_BYTES = 4;
@@ -106,18 +107,23 @@ export function decodeValue(bytes: Buffer): RedisValue | null {
   return { ...numbers, status, coding, version, uri, reason, tags, fields, selecting, inline };
 }
 
-/** A piece of content with its checksum before it. */
-export function encodePiece(content: Uint8Array): Buffer {
+/** A piece of content behind its checksum, which covers whose piece it is, and which one. */
+export function encodePiece(content: Uint8Array, version: string, index: number): Buffer {
   const piece = Buffer.allocUnsafe(PIECE_HEAD_BYTES + content.length);
-  piece.writeUInt32LE(crc32(content), 0);
+  piece.writeUInt32LE(checkPiece(content, version, index), 0);
   piece.set(content, PIECE_HEAD_BYTES);
   return piece;
 }
 
-export function decodePiece(piece: Buffer): Uint8Array | null {
+/** Null for anything but this piece of this writing. A view of the bytes. */
+export function decodePiece(piece: Buffer, version: string, index: number): Uint8Array | null {
   if (piece.length < PIECE_HEAD_BYTES) return null;
   const content = piece.subarray(PIECE_HEAD_BYTES);
-  return piece.readUInt32LE(0) === crc32(content) ? content : null;
+  return piece.readUInt32LE(0) === checkPiece(content, version, index) ? content : null;
+}
+
+function checkPiece(content: Uint8Array, version: string, index: number): number {
+  return crc32(content, crc32(`${version}:${index}`));
 }
 
 class Writer {

@@ -2,7 +2,7 @@
 // it. What does not fit, or comes while Redis refuses writes, is dropped and counted.
 
 import type { Clock } from "../clock.ts";
-import { reasonOf, type RedisReason } from "./redis-link.ts";
+import { reasonOf, type RedisReason } from "./redis-failure.ts";
 
 export type DropReason = "queue_full" | RedisReason;
 

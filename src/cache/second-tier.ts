@@ -33,25 +33,27 @@ export interface Recall {
  */
 export type JournalPosition = number;
 
+export interface RecallEvents {
+  /** At most once, before `done`: it takes longer than anybody should wait for it alone. */
+  late(): void;
+  /** Once, before a deadline; null is a miss, for whatever reason. */
+  done(recall: Recall | null): void;
+}
+
 export interface SecondTier {
-  /** False: a read would be a miss at once. */
+  /** False: every read would be a miss at once. */
   readonly isReadable: boolean;
   /** To be noted before the origin server is asked. */
   readonly position: JournalPosition;
-  /**
-   * Calls back once, before a deadline; null is a miss, for whatever reason. `names`: what the
-   * response probably varies by.
-   */
-  read(
-    key: CacheKey,
-    request: RequestHead,
-    names: readonly string[],
-    done: (recall: Recall | null) => void,
-  ): void;
+  /** `names`: what the response probably varies by. */
+  read(key: CacheKey, request: RequestHead, names: readonly string[], events: RecallEvents): void;
   /** Stores some time later, or drops and counts. The content must never change. */
   write(key: CacheKey, stored: StoredResponse, position: JournalPosition): void;
   /** An unsafe request has made the URI's responses invalid; `count` of them were stored here. */
   invalidate(key: CacheKey, count: number): void;
-  /** Counts what became of what was read. */
-  count(use: "hit" | "stale"): void;
+  /**
+   * Counts what became of what was read, or was not. Late: the origin server had answered before.
+   * Skipped: it would have been a miss.
+   */
+  count(use: "hit" | "stale" | "late" | "skipped"): void;
 }

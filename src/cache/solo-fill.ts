@@ -38,11 +38,11 @@ export class SoloFill implements FillTicket {
   }
 
   onInterim(head: ResponseHead): void {
-    if (!this.#ended) this.#reader.onInterim(head);
+    if (!this.#ended && !this.#draining) this.#reader.onInterim(head);
   }
 
   onHead(head: ResponseHead): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#draining) return;
     const verdict = this.#plan.decide(head);
     if (verdict.kind === "answer" || verdict.kind === "retry") {
       this.#draining = true;
@@ -89,10 +89,11 @@ export class SoloFill implements FillTicket {
     return !this.#ended && !this.#headPassed && !this.#draining;
   }
 
-  /** A stored response answers before anything was asked of a source. */
+  /** A stored response answers. A source that was asked meanwhile is let finish. */
   onRecalled(answerFor: StoredAnswer): void {
     if (!this.isWanted) return;
-    this.#ended = true;
+    if (this.#source === null) this.#ended = true;
+    else this.#draining = true;
     this.#plan.close();
     this.#answer(answerFor(this.#reader));
   }

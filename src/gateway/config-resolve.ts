@@ -241,6 +241,7 @@ function resolveRedis(written: string | EdgelaneRedis, directory: string): resol
     password: redis.password ?? address.password,
     authorityFile: redis.ca === undefined ? null : resolve(directory, redis.ca),
     prefix: text("cache.redis.prefix", redis.prefix),
+    hedgeMs: duration("cache.redis.hedge", redis.hedge),
     timeoutMs: duration("cache.redis.timeout", redis.timeout),
     queueBytesMax: size("cache.redis.queue", redis.queue),
   };

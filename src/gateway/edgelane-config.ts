@@ -50,6 +50,7 @@ export interface EdgelaneRedis {
   password?: string;
   ca?: string;
   prefix?: string;
+  hedge?: Duration;
   timeout?: Duration;
   queue?: Size;
 }

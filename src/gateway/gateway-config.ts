@@ -136,6 +136,7 @@ export interface RedisConfig extends RedisAddress {
   /** PEM file of the authorities for TLS; null for the system's. */
   readonly authorityFile: string | null;
   readonly prefix: string;
+  readonly hedgeMs: number;
   readonly timeoutMs: number;
   readonly queueBytesMax: number;
 }

@@ -2,7 +2,7 @@
 // socket. Says what is wrong with a text that is none without repeating it: it may hold a
 // password.
 
-import type { RedisEndpoint, RedisTopology } from "../cache/redis-link.ts";
+import type { RedisEndpoint, RedisTopology } from "../cache/redis-client.ts";
 
 export interface RedisAddress {
   readonly topology: RedisTopology;

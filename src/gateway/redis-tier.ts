@@ -5,6 +5,9 @@ import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import type { Cache } from "../cache/cache.ts";
 import type { Purge } from "../cache/purge.ts";
+import type { RedisLink } from "../cache/redis-link.ts";
+import type { RedisReason } from "../cache/redis-failure.ts";
+import { stateOf } from "../cache/redis-nodes.ts";
 import { RedisStore } from "../cache/redis-store.ts";
 import type { Clock } from "../clock.ts";
 import type { SecondTierReading } from "../telemetry/readings.ts";
@@ -38,7 +41,7 @@ export function createRedisTier(config: GatewayConfig, parts: TierParts): RedisT
     {
       connection: { ...redis, tls: redis.secure ? { authority: authorityOf(redis) } : null },
       prefix: redis.prefix,
-      timeoutMs: redis.timeoutMs,
+      times: { lateMs: Math.min(redis.hedgeMs, redis.timeoutMs), timeoutMs: redis.timeoutMs },
       queueBytesMax: redis.queueBytesMax,
       objectBytesMax,
       variantsMax: config.cache.variantsMax,
@@ -50,8 +53,11 @@ export function createRedisTier(config: GatewayConfig, parts: TierParts): RedisT
         logger.warn("purges were missed while Redis was away: the cache in memory is emptied");
         cache.purge({ scope: { kind: "all" }, mode: "hard" });
       },
-      connected: () => logger.info("Redis is up: the second tier of the cache is used"),
-      disconnected: (reason) => logger.warn({ reason }, "Redis is down: it is left alone"),
+      up: (node) => logger.info(named(node), "Redis is up: the second tier of the cache is used"),
+      down: (node, reason, code) => {
+        const detail = { ...named(node), reason, ...(code === "" ? {} : { code }) };
+        logger.warn(detail, DOWN_TEXTS[reason] ?? "Redis is down: it is left alone");
+      },
     },
   );
   cache.attach(store);
@@ -63,6 +69,16 @@ export function createRedisTier(config: GatewayConfig, parts: TierParts): RedisT
   };
 }
 
+function named(node: string): { readonly node?: string } {
+  return node === "" ? {} : { node };
+}
+
+/** What an operator can do something about. */
+const DOWN_TEXTS: Partial<Record<RedisReason, string>> = {
+  denied: "Redis refuses user or password: see cache.redis",
+  tls: "Redis is not who it should be, or speaks no TLS: see cache.redis.url and cache.redis.ca",
+};
+
 export function redisState(reading: SecondTierReading | null): "up" | "down" | null {
   if (reading === null) return null;
   return reading.state === "up" ? "up" : "down";
@@ -72,9 +88,10 @@ function authorityOf({ authorityFile }: RedisConfig): string {
   return authorityFile === null ? "" : readFileSync(authorityFile, "utf8");
 }
 
-function readingOf({ journal, link, results, stored, writes }: RedisStore): SecondTierReading {
+function readingOf({ journal, nodes, results, stored, writes }: RedisStore): SecondTierReading {
   return {
-    state: link.state,
+    state: stateOf(nodes.links),
+    nodes: countStates(nodes.links),
     isFollowing: journal.isLive,
     hits: results.get("hit") ?? 0,
     stale: results.get("stale") ?? 0,
@@ -82,9 +99,21 @@ function readingOf({ journal, link, results, stored, writes }: RedisStore): Seco
     stores: stored,
     dropped: [...writes.dropped],
     queuedBytes: writes.queuedBytes,
-    downs: link.downs,
+    downs: nodes.downs,
     purgesReceived: journal.received,
     purgesPending: journal.pendingCount,
     losses: journal.losses,
   };
 }
+
+function countStates(links: readonly RedisLink[]): [state: string, count: number][] {
+  const counts = new Map<string, number>(NODE_STATES.map((state) => [state, 0]));
+  for (const link of links) {
+    const state = link.state === "up" && !link.isReadable ? "late" : link.state;
+    counts.set(state, (counts.get(state) ?? 0) + 1);
+  }
+  return [...counts];
+}
+
+/** Late: it owes an answer for longer than `cache.redis.hedge`, and is asked nothing until then. */
+const NODE_STATES = ["up", "late", "probing", "down"] as const;

@@ -91,6 +91,7 @@ function mergeSecondTier(
   const state = STATES[Math.max(STATES.indexOf(a.state), STATES.indexOf(b.state))] ?? "down";
   return {
     state,
+    nodes: mergeBy(a.nodes, b.nodes, ([name]) => name, mergeCounts),
     isFollowing: a.isFollowing && b.isFollowing,
     hits: a.hits + b.hits,
     stale: a.stale + b.stale,

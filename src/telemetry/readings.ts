@@ -30,8 +30,10 @@ export interface EntryEndsReading {
 
 /** The tier behind the memory. */
 export interface SecondTierReading {
-  /** Of its connection, which is its circuit breaker. */
+  /** Of its connection, which is its circuit breaker; in a Cluster, of the best. */
   readonly state: "closed" | "up" | "down" | "probing";
+  /** Connections to its nodes, by state: "up", "late", "probing" or "down". */
+  readonly nodes: readonly (readonly [state: string, count: number])[];
   /** The journal of purges is followed without a gap; nothing is read otherwise. */
   readonly isFollowing: boolean;
   readonly hits: number;

@@ -30,9 +30,19 @@ export const SECOND_TIER_METRICS: readonly MetricRow[] = [
   ofSecondTier(
     "gateway_cache_breaker_state",
     "gauge",
-    "Circuit breaker of the second tier: 0 closed, 1 half open (probing), 2 open.",
+    "Circuit breaker of the second tier: 0 closed, 1 half open (probing), 2 open. In a Cluster " +
+      "each node has its own, and this is the best of them.",
     (tier) => BREAKER[tier.state],
   ),
+  {
+    name: "gateway_cache_redis_connections",
+    type: "gauge",
+    help:
+      "Connections to nodes of the second tier, one for each worker: up, late (owes an answer, " +
+      "and is asked nothing until it comes), probing or down.",
+    labels: ["tier", "state"],
+    read: (from) => labelled(from.secondTier?.nodes),
+  },
   ofSecondTier(
     "gateway_cache_breaker_opened_total",
     "counter",

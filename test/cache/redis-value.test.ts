@@ -75,14 +75,20 @@ test("a value with any other bit, and one of another version, is none", () => {
 });
 
 test("a piece with any other bit is none", () => {
-  const piece = encodePiece(Buffer.from("content"));
-  expect(decodePiece(piece)).toEqual(Buffer.from("content"));
+  const piece = encodePiece(Buffer.from("content"), "version", 1);
+  expect(decodePiece(piece, "version", 1)).toEqual(Buffer.from("content"));
   for (let bit = 0; bit < piece.length * 8; bit++) {
     const wrong = Buffer.from(piece);
     wrong[bit >>> 3] = (wrong[bit >>> 3] ?? 0) ^ (1 << (bit & 7));
-    expect(decodePiece(wrong)).toBeNull();
+    expect(decodePiece(wrong, "version", 1)).toBeNull();
   }
-  expect(decodePiece(Buffer.alloc(3))).toBeNull();
+  expect(decodePiece(Buffer.alloc(3), "version", 1)).toBeNull();
+});
+
+test("a piece of another place, or of another writing, is none", () => {
+  const piece = encodePiece(Buffer.from("content"), "version", 1);
+  expect(decodePiece(piece, "version", 2)).toBeNull();
+  expect(decodePiece(piece, "another", 1)).toBeNull();
 });
 
 test.each([

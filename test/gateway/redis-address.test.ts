@@ -80,6 +80,7 @@ test("a map says more, and its password is not shown", () => {
         password: "a secret",
         ca: "/ca.pem",
         prefix: "mine:",
+        hedge: "1ms",
         timeout: "5ms",
         queue: "1MB",
       },
@@ -93,6 +94,7 @@ test("a map says more, and its password is not shown", () => {
     database: 0,
     authorityFile: "/ca.pem",
     prefix: "mine:",
+    hedgeMs: 1,
     timeoutMs: 5,
     queueBytesMax: 1_000_000,
   });

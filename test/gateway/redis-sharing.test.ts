@@ -28,7 +28,7 @@ afterEach(async () => {
 /** Two that follow the journal, so that they read and write. */
 async function instances(): Promise<readonly [TestGateway, TestGateway]> {
   const config = {
-    cache: { redis: { url: redis.url, timeout: "5s" } },
+    cache: { redis: { url: redis.url, timeout: "5s", hedge: "5s" } },
     upstreams: { app: origin.url },
   } as const;
   const [first, second] = [await startGateway(config), await startGateway(config)];

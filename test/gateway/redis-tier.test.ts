@@ -1,67 +1,31 @@
 // Two gateways that share a real Redis: what one has stored the other answers with, what one purges
-// the other forgets, and a Redis that is gone, frozen, full or full of garbage fails no request.
+// the other forgets.
 
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { EdgelaneConfig } from "../../src/gateway/edgelane-config.ts";
-import { startGateway, type TestGateway, until } from "../support/gateway.ts";
-import { type OriginScript, startOrigin, type TestOrigin } from "../support/origin.ts";
+import { afterEach, describe, expect, test } from "vitest";
+import { type TestGateway, until } from "../support/gateway.ts";
 import { answer, pattern } from "../support/origin-scripts.ts";
+import type { OriginScript } from "../support/origin.ts";
 import { get, RawClient, requestText } from "../support/raw-client.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
+import {
+  type CacheConfig,
+  FRESH,
+  responder,
+  startTiers,
+  stored,
+  type Tiers,
+} from "../support/tiers.ts";
 
-let redis: TestRedis;
-let origin: TestOrigin;
-let gateways: TestGateway[] = [];
+let tiers: Tiers;
 
-beforeEach(async () => {
-  gateways = [];
-  redis = await startRedis();
-});
-
-afterEach(async () => {
-  redis.thaw();
-  await origin.close();
-  for (const gateway of gateways) await gateway.shutDown();
-  await redis[Symbol.asyncDispose]();
-});
-
-type Cache = NonNullable<EdgelaneConfig["cache"]>;
-
-async function gateway(cache: Cache = {}): Promise<TestGateway> {
-  const started = await startGateway({
-    cache: { redis: slow(), ...cache },
-    upstreams: { app: origin.url },
-  });
-  gateways.push(started);
-  return started;
-}
-
-/** Follows the journal, so that it reads and writes. */
-async function following(cache: Cache = {}): Promise<TestGateway> {
-  const started = await gateway(cache);
-  await started.metricIs("gateway_cache_journal_followed", {}, 1);
-  await started.metricIs("gateway_cache_breaker_state", {}, 0);
-  return started;
-}
+afterEach(() => tiers[Symbol.asyncDispose]());
 
 async function serve(script: OriginScript): Promise<void> {
-  origin = await startOrigin(script);
+  tiers = await startTiers(script);
 }
 
-function responder(content: string | Buffer, ...lines: string[]): OriginScript {
-  return async (connection) => {
-    for (;;) {
-      await connection.readHead();
-      await connection.send(answer(content, ...lines));
-    }
-  };
+function following(cache: CacheConfig = {}): Promise<TestGateway> {
+  return tiers.following(cache);
 }
-
-async function stored(at: TestGateway, count: number): Promise<void> {
-  await at.metricIs("gateway_cache_stores_total", { tier: "l2" }, count);
-}
-
-const FRESH = "Cache-Control: max-age=60";
 
 describe("what one gateway has stored", () => {
   test("another answers with, and keeps in memory from then on", async () => {
@@ -76,7 +40,7 @@ describe("what one gateway has stored", () => {
     expect((await get(second.port, "/a?b=1")).field("cache-status")).toMatch(
       /^edgelane; hit; ttl=\d+$/,
     );
-    expect(origin.heads).toHaveLength(1);
+    expect(tiers.origin.heads).toHaveLength(1);
     const lines = await second.log(2);
     expect(lines.map((line) => line.cache)).toEqual(["l2", "hit"]);
     expect(await second.metric("gateway_cache_hits_total", { tier: "l2" })).toBe(1);
@@ -104,7 +68,7 @@ describe("what one gateway has stored", () => {
     expect(await second.metric("gateway_cache_rejections_total")).toBe(3);
     await stored(second, 2);
     expect((await get(first.port, "/another")).field("cache-status")).toContain("second_tier");
-    expect(origin.heads).toHaveLength(3);
+    expect(tiers.origin.heads).toHaveLength(3);
   });
 
   test("survives the gateway", async () => {
@@ -115,7 +79,7 @@ describe("what one gateway has stored", () => {
     await first.shutDown();
     const second = await following();
     expect((await get(second.port, "/")).text).toBe("kept");
-    expect(origin.heads).toHaveLength(1);
+    expect(tiers.origin.heads).toHaveLength(1);
   });
 
   test.each([
@@ -129,7 +93,7 @@ describe("what one gateway has stored", () => {
     await get(first.port, "/");
     await stored(first, 1);
     expect((await get(second.port, "/")).content.equals(content)).toBe(true);
-    expect(origin.heads).toHaveLength(1);
+    expect(tiers.origin.heads).toHaveLength(1);
   });
 
   test("is selected by Vary", async () => {
@@ -149,7 +113,7 @@ describe("what one gateway has stored", () => {
       const response = await get(second.port, "/", `Accept-Language: ${language}`);
       expect(response.text).toBe(language);
     }
-    expect(origin.heads).toHaveLength(2);
+    expect(tiers.origin.heads).toHaveLength(2);
     expect((await get(second.port, "/", "Accept-Language: it")).text).toBe("it");
   });
 
@@ -173,7 +137,7 @@ describe("what one gateway has stored", () => {
     expect(response.field("cache-status")).toContain("fwd=stale; fwd-status=304");
     await stored(second, 1);
     expect((await get((await following()).port, "/")).field("cache-status")).toContain("hit");
-    expect(origin.heads).toHaveLength(2);
+    expect(tiers.origin.heads).toHaveLength(2);
   });
 
   test("100 requests at once are one read", async () => {
@@ -184,14 +148,9 @@ describe("what one gateway has stored", () => {
     const responses = await Promise.all(Array.from({ length: 100 }, () => get(second.port, "/")));
     expect(new Set(responses.map((response) => response.text))).toEqual(new Set(["once"]));
     expect(await second.metric("gateway_cache_reads_total")).toBeLessThanOrEqual(1);
-    expect(origin.heads).toHaveLength(1);
+    expect(tiers.origin.heads).toHaveLength(1);
   });
 });
-
-/** Time enough for a loaded machine, where how fast it is is not tested. */
-function slow(): NonNullable<Cache["redis"]> {
-  return { url: redis.url, timeout: "2s" };
-}
 
 describe("a purge on one gateway", () => {
   const scopes = [
@@ -240,7 +199,7 @@ describe("a purge on one gateway", () => {
     await first.admin("POST", "/purge", { tag: "blue", soft: true });
     const late = await following();
     expect((await get(late.port, "/")).field("cache-status")).toContain("fwd=stale");
-    expect(origin.heads[1]).toContain('If-None-Match: "1"');
+    expect(tiers.origin.heads[1]).toContain('If-None-Match: "1"');
   });
 
   test("by an unsafe request reaches the other too", async () => {
@@ -260,13 +219,13 @@ describe("a purge on one gateway", () => {
     await serve(responder("old", FRESH));
     const [first, second] = [await following(), await following()];
     for (const at of [first, second]) await get(at.port, "/");
-    await redis.kill();
-    for (const at of gateways) await at.metricIs("gateway_cache_journal_followed", {}, 0);
+    await tiers.redis.kill();
+    for (const at of tiers.gateways) await at.metricIs("gateway_cache_journal_followed", {}, 0);
     await first.admin("POST", "/purge", { all: true });
     expect(await first.metric("gateway_cache_journal_pending")).toBe(1);
     expect((await get(second.port, "/")).field("cache-status")).toContain("hit");
-    await redis.start();
-    for (const at of gateways) await at.metricIs("gateway_cache_journal_followed", {}, 1);
+    await tiers.redis.start();
+    for (const at of tiers.gateways) await at.metricIs("gateway_cache_journal_followed", {}, 1);
     await second.metricIs("gateway_cache_entries", { tier: "l1" }, 0);
   });
 
@@ -274,119 +233,8 @@ describe("a purge on one gateway", () => {
     await serve(responder("old", FRESH));
     const first = await following();
     await get(first.port, "/");
-    await redis.restart();
+    await tiers.redis.restart();
     await first.metricIs("gateway_cache_journal_losses_total", {}, 1);
     expect(await first.metric("gateway_cache_entries", { tier: "l1" })).toBe(0);
-  });
-});
-
-describe("a Redis that", () => {
-  test("is not there at the start fails nothing, and is used when it comes", async () => {
-    await serve(responder("fine", FRESH));
-    await redis.kill();
-    const at = await gateway();
-    expect((await get(at.port, "/1")).text).toBe("fine");
-    await redis.start();
-    await at.metricIs("gateway_cache_journal_followed", {}, 1);
-    await at.metricIs("gateway_cache_breaker_state", {}, 0);
-    await get(at.port, "/2");
-    await stored(at, 1);
-  });
-
-  test("wants a password fails nothing and says why", async () => {
-    await serve(responder("fine", FRESH));
-    await redis.client.config("SET", "requirepass", "secret");
-    const at = await gateway();
-    expect((await get(at.port, "/")).text).toBe("fine");
-    expect(await at.metric("gateway_cache_breaker_state")).toBe(2);
-    const right = await gateway({ redis: { url: redis.url, password: "secret" } });
-    await right.metricIs("gateway_cache_breaker_state", {}, 0);
-  });
-
-  test("is full drops what is written, and still answers", async () => {
-    await serve(responder(pattern(10_000), FRESH));
-    const at = await following();
-    await get(at.port, "/1");
-    await stored(at, 1);
-    await redis.client.config("SET", "maxmemory-policy", "noeviction");
-    await redis.client.config("SET", "maxmemory", "1");
-    expect((await get(at.port, "/2")).status).toBe(200);
-    await at.metricIs("gateway_cache_writes_dropped_total", { reason: "full" }, 1);
-    expect(await at.metric("gateway_cache_breaker_state")).toBe(0);
-  });
-
-  test.each([
-    ["garbage", Buffer.from("garbage")],
-    ["nothing", Buffer.alloc(0)],
-  ])("returns %s is a miss", async (_name, bytes) => {
-    await serve(responder("right", FRESH));
-    const first = await following();
-    await get(first.port, "/");
-    await stored(first, 1);
-    const [key = ""] = await redis.client.keys("edgelane:{*}");
-    await redis.client.hset(key, "r", bytes);
-    const second = await following();
-    expect((await get(second.port, "/")).text).toBe("right");
-    expect(await second.metric("gateway_cache_reads_total", { result: "invalid" })).toBe(1);
-    expect(origin.heads).toHaveLength(2);
-  });
-
-  test("has lost a piece, or a value of another kind, is a miss", async () => {
-    await serve(responder(pattern(600_000), FRESH));
-    const first = await following();
-    await get(first.port, "/");
-    await stored(first, 1);
-    const [piece = ""] = await redis.client.keys("edgelane:*:1");
-    await redis.client.del(piece);
-    const second = await following();
-    expect((await get(second.port, "/")).content.equals(pattern(600_000))).toBe(true);
-    const [key = ""] = await redis.client.keys("edgelane:{*}");
-    await redis.client.set(key, "a string");
-    const third = await following();
-    expect((await get(third.port, "/")).content.equals(pattern(600_000))).toBe(true);
-    expect(await third.metric("gateway_cache_reads_total", { result: "reply" })).toBe(1);
-  });
-
-  test("freezes costs a few requests one timeout, the others nothing, and comes back", async () => {
-    await serve(responder("fine", FRESH));
-    const at = await following({ redis: { url: redis.url, timeout: "20ms" } });
-    redis.freeze();
-    const timesMs: number[] = [];
-    for (let index = 0; index < 50; index++) {
-      const startMs = performance.now();
-      expect((await get(at.port, `/${index}`)).text).toBe("fine");
-      timesMs.push(performance.now() - startMs);
-    }
-    expect(await at.metric("gateway_cache_breaker_state")).toBeGreaterThan(0);
-    expect(await at.metric("gateway_cache_reads_total", { result: "timeout" })).toBe(5);
-    // Five have waited for it: what the others took is far from that, on a loaded machine too.
-    const sortedMs = timesMs.toSorted((a, b) => a - b);
-    expect(sortedMs[25]).toBeLessThan((sortedMs[47] ?? 0) / 2);
-    redis.thaw();
-    await at.metricIs("gateway_cache_breaker_state", {}, 0);
-    await at.metricIs("gateway_cache_journal_followed", {}, 1);
-  });
-
-  test("is killed and started again and again under load fails no request", async () => {
-    await serve(responder("fine", FRESH));
-    const at = await following({ redis: { url: redis.url, timeout: "20ms" } });
-    let isOver = false;
-    let count = 0;
-    const load = Array.from({ length: 4 }, async (_, worker) => {
-      while (!isOver) {
-        const response = await get(at.port, `/${worker}/${count++ % 500}`);
-        expect([response.status, response.text]).toEqual([200, "fine"]);
-      }
-    });
-    for (let round = 0; round < 3; round++) {
-      await redis.restart();
-      await at.metricIs("gateway_cache_breaker_state", {}, 0);
-      redis.freeze();
-      await until(async () => (await at.metric("gateway_cache_breaker_state")) > 0, "the breaker");
-      redis.thaw();
-    }
-    isOver = true;
-    await Promise.all(load);
-    expect(count).toBeGreaterThan(100);
   });
 });

@@ -1,6 +1,8 @@
 // The second tier on a real Cluster of three masters, and behind a real Sentinel whose master dies.
 
 import { afterEach, expect, test } from "vitest";
+import { keyOf } from "../../src/cache/redis-keys.ts";
+import { slotOf } from "../../src/cache/redis-slot.ts";
 import { startGateway, type TestGateway, until } from "../support/gateway.ts";
 import { startOrigin, type TestOrigin } from "../support/origin.ts";
 import { answer, pattern } from "../support/origin-scripts.ts";
@@ -20,6 +22,7 @@ afterEach(async () => {
 });
 
 const CONTENT = pattern(600_000);
+const JOURNAL = "edgelane:journal";
 
 async function serve(): Promise<void> {
   origin = await startOrigin(async (connection) => {
@@ -30,9 +33,9 @@ async function serve(): Promise<void> {
   });
 }
 
-async function following(url: string): Promise<TestGateway> {
+async function following(url: string, hedge: "2s" | "100ms" = "2s"): Promise<TestGateway> {
   const gateway = await startGateway({
-    cache: { redis: { url, timeout: "2s" } },
+    cache: { redis: { url, timeout: "2s", hedge } },
     upstreams: { app: origin.url },
   });
   gateways.push(gateway);
@@ -68,6 +71,57 @@ test("a Cluster: values and pieces on all masters, purges reach everybody", asyn
   expect((await get(second.port, "/0")).field("cache-status")).toContain("fwd=uri-miss");
 }, 60_000);
 
+test.each(["killed", "frozen"])(
+  "a Cluster: a node that is %s takes its own keys from the tier and no others",
+  async (fate) => {
+    await serve();
+    const nodes = await startRedisCluster();
+    servers.push(...nodes);
+    const url = `redis-cluster://${nodes.map((node) => `127.0.0.1:${node.port}`).join(",")}`;
+    const [first, second] = [await following(url), await following(url, "100ms")];
+    const ownerOf = async (key: string): Promise<TestRedis> => {
+      const owner = nodes[Math.floor((slotOf(key) * nodes.length) / 16_384)];
+      if (owner === undefined) throw new Error("no owner");
+      return owner;
+    };
+    const paths = Array.from({ length: 24 }, (_, index) => `/${index}`);
+    for (const path of paths) await get(first.port, path);
+    await first.metricIs("gateway_cache_stores_total", { tier: "l2" }, paths.length);
+    const journal = await ownerOf(JOURNAL);
+    const lost = nodes.find((node) => node !== journal);
+    if (fate === "killed") await lost?.kill();
+    else lost?.freeze();
+    const statuses = new Map<string, number>();
+    let slowest = 0;
+    for (const path of paths) {
+      const startMs = performance.now();
+      const response = await get(second.port, path);
+      slowest = Math.max(slowest, performance.now() - startMs);
+      expect(response.content.equals(CONTENT)).toBe(true);
+      const isLost = (await ownerOf(keyOf("edgelane:", `http://a.test${path}`))) === lost;
+      expect([path, response.field("cache-status")]).toEqual([
+        path,
+        expect.stringContaining(isLost ? "fwd=uri-miss" : "second_tier"),
+      ]);
+      statuses.set(String(isLost), (statuses.get(String(isLost)) ?? 0) + 1);
+    }
+    expect(Math.min(...statuses.values())).toBeGreaterThan(0);
+    expect(slowest).toBeLessThan(1000);
+    const connections = (state: string) =>
+      second.metric("gateway_cache_redis_connections", { state });
+    await until(
+      async () => (await connections("down")) + (await connections("probing")) === 1,
+      "the breaker of the node that is gone",
+    );
+    expect(await connections("up")).toBe(2);
+    expect(await second.metric("gateway_cache_breaker_state")).toBe(0);
+    if (fate === "killed") await lost?.start();
+    else lost?.thaw();
+    await second.metricIs("gateway_cache_redis_connections", { state: "up" }, 3);
+  },
+  60_000,
+);
+
 test("Sentinel: a master that dies is followed by its replica, and no request fails", async () => {
   await serve();
   const master = await startRedis("--repl-diskless-sync-delay", "0");
@@ -88,14 +142,28 @@ test("Sentinel: a master that dies is followed by its replica, and no request fa
   const gateway = await following(`redis-sentinel://127.0.0.1:${sentinel.port}#main`);
   await get(gateway.port, "/1");
   await gateway.metricIs("gateway_cache_stores_total", { tier: "l2" }, 1);
+  let isOver = false;
+  const load = Array.from({ length: 4 }, async (_, client) => {
+    let count = 0;
+    for (; !isOver; count++) {
+      const response = await get(gateway.port, `/${client}/${count % 100}`);
+      expect([response.status, response.content.length]).toEqual([200, CONTENT.length]);
+    }
+    return count;
+  });
   await master.kill();
-  expect((await get(gateway.port, "/2")).status).toBe(200);
   await until(
     async () => (await replica.client.info("replication")).includes("role:master"),
     "the replica to be promoted",
     20_000,
   );
   await isFollowing(gateway);
+  isOver = true;
+  for (const count of await Promise.all(load)) expect(count).toBeGreaterThan(0);
+  const before = await gateway.metric("gateway_cache_stores_total", { tier: "l2" });
   expect((await get(gateway.port, "/3")).status).toBe(200);
-  await gateway.metricIs("gateway_cache_stores_total", { tier: "l2" }, 2);
+  await until(
+    async () => (await gateway.metric("gateway_cache_stores_total", { tier: "l2" })) > before,
+    "the new master to be written to",
+  );
 }, 60_000);
