@@ -10,6 +10,7 @@ import {
 } from "../../assembly/layout.ts";
 import type { PoolWaiter } from "../core/pool-queue.ts";
 import type { FieldLines } from "../http/message.ts";
+import { contentHeld } from "../read-memory.ts";
 import type { OriginIo } from "./origin-io.ts";
 
 export class ChunkedContent {
@@ -61,6 +62,7 @@ function gather(words: Uint32Array, base: number, chunk: Buffer, offset: number)
     total += words[base + CHUNKED_SPANS + index * 2 + 1] ?? 0;
   }
   if (total === 0) return null;
+  contentHeld(total);
   const content = Buffer.allocUnsafe(total);
   let at = 0;
   for (let index = 0; index < spans; index++) {

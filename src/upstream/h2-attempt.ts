@@ -5,6 +5,7 @@ import { type ClientHttp2Stream, constants } from "node:http2";
 import type { Socket } from "node:net";
 import { GatewayError } from "../http/errors.ts";
 import type { FieldLines } from "../http/message.ts";
+import { contentHeld } from "../read-memory.ts";
 import type { AttemptListener, OriginRequest } from "./attempt.ts";
 import type { H2Pool, StreamUser } from "./h2-pool.ts";
 import { h2Fields, h2Trailers, regularFields, statusOf } from "./h2-request.ts";
@@ -207,6 +208,7 @@ export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEven
   #receive(chunk: Buffer): void {
     if (this.silent) return;
     this.lastMs = this.#host.nowMs;
+    contentHeld(chunk.length);
     this.#guarded(() => {
       if (this.listener.data(chunk) || this.silent) return;
       this.pause();

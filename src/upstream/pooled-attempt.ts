@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import type { FieldLines } from "../http/message.ts";
+import { contentHeld } from "../read-memory.ts";
 import type { AttemptListener, OriginRequest } from "./attempt.ts";
 import type { ConnectionPool } from "./connection-pool.ts";
 import type { Connection } from "./connection.ts";
@@ -152,6 +153,7 @@ export class PooledAttempt extends WatchedAttempt implements Dispatcher.Dispatch
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.silent) return;
     this.lastMs = this.#host.nowMs;
+    contentHeld(chunk.length);
     if (this.listener.data(chunk) || this.silent) return;
     this.pause();
     controller.pause();

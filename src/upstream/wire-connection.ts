@@ -4,6 +4,7 @@
 
 import { connect, type Socket } from "node:net";
 import type { GatewayError } from "../http/errors.ts";
+import { contentHeld } from "../read-memory.ts";
 import type { Connector } from "./connector.ts";
 import { connectFailure } from "./failures.ts";
 
@@ -55,6 +56,7 @@ export class WireConnection {
   #buffer: Buffer = NO_BYTES;
   /** Somebody keeps what was read last. */
   #bufferKept = true;
+  #readBytes = 0;
 
   constructor(connector: Connector, keeper: ConnectionKeeper, user: ConnectionUser) {
     this.#connector = connector;
@@ -63,6 +65,7 @@ export class WireConnection {
     if (connector.secure) {
       this.socket = connector.open((error) => this.#opened(error));
       this.socket.on("data", (chunk: Buffer) => {
+        contentHeld(chunk.length);
         if (!this.#read(chunk, chunk.length)) this.socket.pause();
       });
     } else {
@@ -103,7 +106,10 @@ export class WireConnection {
   }
 
   #nextBuffer(): Buffer {
-    if (this.#bufferKept) this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES_MAX);
+    if (this.#bufferKept) {
+      contentHeld(this.#readBytes);
+      this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES_MAX);
+    }
     this.#bufferKept = false;
     return this.#buffer;
   }
@@ -139,6 +145,7 @@ export class WireConnection {
   }
 
   #read(chunk: Buffer, length: number): boolean {
+    this.#readBytes = length;
     if (this.user !== null) return this.user.received(chunk, length);
     // Nothing was asked: what speaks first on an idle connection cannot be trusted with the next
     // request.

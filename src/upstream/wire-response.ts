@@ -1,11 +1,13 @@
 // Hot. Owns the pieces of reading a response from a read buffer: bytes that outlive it,
-// how long the connection is kept (RFC 9112 section 9.3). Pure.
+// how long the connection is kept (RFC 9112 section 9.3).
 
 import { getField } from "../http/fields.ts";
 import type { FieldLines } from "../http/message.ts";
+import { contentHeld } from "../read-memory.ts";
 
 /** Bytes that outlive the read buffer. */
 export function copyOf(chunk: Buffer, start: number, end: number): Buffer {
+  contentHeld(end - start);
   const copy = Buffer.allocUnsafe(end - start);
   chunk.copy(copy, 0, start, end);
   return copy;

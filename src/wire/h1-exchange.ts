@@ -20,7 +20,6 @@ import {
   renderLastChunk,
   renderResponseHead,
 } from "./h1-codec.ts";
-import { contentPassed } from "./read-memory.ts";
 import type { RequestContent } from "./request-content.ts";
 import { reset } from "./sending.ts";
 
@@ -169,7 +168,6 @@ export class H1Exchange implements Exchange {
     if (this.ended) return false;
     if (this.#framing === "none" || chunk.length === 0) return true;
     this.outcome.bytes += chunk.length;
-    contentPassed(chunk.length);
     if (this.#length >= 0 && this.outcome.bytes > this.#length) {
       // Bytes past the declared length would be read as the next response: response splitting.
       this.#break("upstream_invalid", "content is longer than its Content-Length");

@@ -4,7 +4,7 @@
 import { Readable } from "node:stream";
 import type { GatewayError } from "../http/errors.ts";
 import type { FieldLines } from "../http/message.ts";
-import { contentPassed } from "./read-memory.ts";
+import { contentHeld } from "../read-memory.ts";
 
 /** The side of the connection that a content stream may ask for more. */
 export interface ContentSource {
@@ -39,7 +39,7 @@ export class RequestContent extends Readable {
   /** `chunk` is the connection's, which reads into it again: what a reader may get is a copy. */
   accept(chunk: Buffer): void {
     this.received += chunk.length;
-    contentPassed(chunk.length);
+    contentHeld(chunk.length);
     // A stream that nobody reads any more takes everything: its bytes are being drained.
     this.full = !this.destroyed && !this.push(Buffer.from(chunk));
   }

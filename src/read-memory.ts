@@ -1,7 +1,7 @@
-// Owns the release of read buffers. Each read of a socket is a new buffer of up to 64 KiB outside
-// the JavaScript heap. They die young, but V8 collects by the growth of its own heap, which
-// streaming hardly makes: left alone, 1 GiB that passes through takes 50 MiB with it before V8
-// looks. A minor collection for each 16 MiB keeps that below 2 MiB.
+// Owns the release of read buffers: memory outside the JavaScript heap that content is read into.
+// They die young, but V8 collects by the growth of its own heap, which streaming hardly makes: left
+// alone, 1 GiB that passes through takes 50 MiB with it before V8 looks. A minor collection for
+// each 16 MiB keeps that below 2 MiB. Whoever has content read into new memory says so here.
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -16,8 +16,8 @@ type CollectGarbage = (options: { readonly type: "minor" }) => void;
 let passedBytes = 0;
 let collect: CollectGarbage | undefined;
 
-/** Hot. `bytes` of content were read and passed on. */
-export function contentPassed(bytes: number): void {
+/** Hot. `bytes` of content are in memory that will not be read into again. */
+export function contentHeld(bytes: number): void {
   if (bytes < PIECE_BYTES_MIN) return;
   passedBytes += bytes;
   if (passedBytes < BYTES_BETWEEN_COLLECTIONS) return;
