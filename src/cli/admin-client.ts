@@ -15,6 +15,13 @@ export interface AdminAnswer {
   readonly body: unknown;
 }
 
+/** The host of what `--admin` names, without brackets. */
+export function adminHost({ options }: Invocation): string {
+  return (
+    parseAddress(readAdmin(options.get("admin") ?? ADMIN_DEFAULT))?.address.host ?? "localhost"
+  );
+}
+
 /** Asks what `--admin` names; `body` makes it a POST. Throws a CommandError where nobody answers. */
 export async function askAdmin(
   { options, terminal }: Invocation,

@@ -10,23 +10,43 @@ export interface Terminal {
   readonly environment: Environment;
   /** stdout is a terminal, not a pipe or a file. */
   readonly interactive: boolean;
+  /** Characters of a line of it. */
+  readonly columns: number;
   print(line: string): void;
+  /** The line below all others, until the next one is shown in its place; "" for none. */
+  show(line: string): void;
   /** One line on stderr, with the program's name before it. */
   complain(line: string): void;
   /** Colours text that is going to stdout. */
   style(style: Style, text: string): string;
 }
 
+const COLUMNS_DEFAULT = 80;
+/** To the first column, and nothing behind it. */
+const CLEAR = "\r\u001b[K";
+
 export function createTerminal(): Terminal {
+  let shown = "";
+  /** Writes above the line that is shown. */
+  const above = (write: () => void): void => {
+    if (shown !== "") process.stdout.write(CLEAR);
+    write();
+    if (shown !== "") process.stdout.write(shown);
+  };
   return {
     environment: process.env,
     interactive: process.stdout.isTTY,
-    print: (line) => {
-      process.stdout.write(`${line}\n`);
+    get columns() {
+      return process.stdout.columns ?? COLUMNS_DEFAULT;
+    },
+    print: (line) => above(() => process.stdout.write(`${line}\n`)),
+    show: (line) => {
+      if (shown !== "" || line !== "") process.stdout.write(`${CLEAR}${line}`);
+      shown = line;
     },
     complain: (line) => {
       const name = styleText("red", "edgelane:", { stream: process.stderr });
-      process.stderr.write(`${name} ${line}\n`);
+      above(() => process.stderr.write(`${name} ${line}\n`));
     },
     style: (style, text) => styleText(style, text, { stream: process.stdout }),
   };

@@ -158,6 +158,48 @@ const RUNNING: readonly Verb[] = [
     ],
     load: async () => (await import("./purge.ts")).run,
   },
+  {
+    name: "warm",
+    usage: "[FILE|-|URL] [--sitemap URL|FILE] [--rate 20/s] [-H 'k: v'] [--json]",
+    about: "fill the cache of a running gateway from a list of URLs or a sitemap",
+    details: [
+      "A list has a URL or a path on each line; # begins a comment. - reads standard input.",
+      "Sitemaps may be indexes, and gzip. Only the gateway is asked, whatever hosts are named.",
+      "Every worker is asked, at the same time: the origin server gets one request.",
+      "503 and 429 halve the rate, and Retry-After is waited for. Redirects are not followed.",
+      "Exits 1 when something failed or was left out, 3 when the admin API cannot be reached.",
+    ],
+    operandsMax: 1,
+    options: [
+      { name: "sitemap", value: "URL|FILE", about: "its pages, and its sitemaps'", repeats: true },
+      { name: "rate", value: "RATE", about: "at most; 20/s" },
+      { name: "concurrency", value: "N", about: "URLs at the same time; 4" },
+      {
+        name: "header",
+        short: "H",
+        value: "LINE",
+        about: "a field of each request",
+        repeats: true,
+      },
+      {
+        name: "variant",
+        value: "LINE",
+        about: "ask once with this field, as 'Accept-Encoding: gzip'",
+        repeats: true,
+      },
+      {
+        name: "host",
+        value: "HOST",
+        about: "of paths, and one that sitemaps may name",
+        repeats: true,
+      },
+      { name: "max", value: "N", about: "URLs at most; 100000" },
+      { name: "to", value: "ADDR", about: "the public listener, if not as the admin API says" },
+      { name: "admin", value: "ADDR", about: "where the admin API is; 127.0.0.1:9180" },
+      JSON_OPTION,
+    ],
+    load: async () => (await import("./warm.ts")).run,
+  },
 ];
 
 const DUTY_OPTIONS: readonly Option[] = [

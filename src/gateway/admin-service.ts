@@ -25,6 +25,8 @@ export interface AdminServiceParts {
   readonly blocks: readonly MetricBlock[];
   readonly metrics: Metrics;
   state(): "starting" | "ready" | "draining";
+  /** The public listeners, once they are bound. */
+  listen(): readonly string[];
   /** Asks all threads; one that does not answer is reported as it was. */
   readings(): ReportedReadings | Promise<ReportedReadings>;
   /** Who keeps the targets of all threads. */
@@ -62,7 +64,10 @@ export class AdminService {
         type: this.#report.contentType,
         text: await this.#report.text(await readings()),
       }),
-      status: async () => this.#status.read(await readings()),
+      status: async () => ({
+        listen: this.#parts.listen(),
+        ...this.#status.read(await readings()),
+      }),
       config: () => config,
       targets: {
         zone: targets.zone,

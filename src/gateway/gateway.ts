@@ -57,6 +57,7 @@ class GatewayProcess implements Gateway {
   readonly #admin: AdminService;
   readonly #targets: TargetControl;
   #state: "starting" | "ready" | "draining" = "starting";
+  #urls: readonly string[] = [];
   #closing: Promise<void> | null = null;
 
   constructor(config: GatewayConfig) {
@@ -97,6 +98,7 @@ class GatewayProcess implements Gateway {
       blocks: [block],
       metrics,
       state: () => this.#state,
+      listen: () => this.#urls,
       readings: () => this.#readings(),
       targets: this.#targets,
       purge: (purge) => this.#thread.purge(purge),
@@ -115,6 +117,7 @@ class GatewayProcess implements Gateway {
   async listen(): Promise<Bound> {
     try {
       const urls = await this.#thread.listen();
+      this.#urls = urls;
       const adminUrl = await this.#admin.listen();
       this.#targets.start();
       this.#state = "ready";

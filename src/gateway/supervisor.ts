@@ -71,6 +71,7 @@ class Supervisor implements Serving {
   #engine: Engine = "reference";
   #redis: "up" | "down" | null = null;
   #state: "starting" | "ready" | "draining" = "starting";
+  #urls: readonly string[] = [];
   #closing: Promise<void> | null = null;
 
   constructor(config: GatewayConfig, count: number) {
@@ -101,13 +102,14 @@ class Supervisor implements Serving {
       this.#served = { ...this.#served, listen: await claimPorts(this.#config.listen) };
       this.#program = await programOf(this.#config);
       // All at once: each takes most of its time to load.
-      const urls = await Promise.all(this.#seats.map((_, index) => this.#start(index)));
+      const [urls = []] = await Promise.all(this.#seats.map((_, index) => this.#start(index)));
+      this.#urls = urls;
       this.#admin = this.#createAdmin();
       const adminUrl = await this.#admin.listen();
       this.#targets.start();
       this.#redis = redisState((await this.#readings()).secondTier);
       this.#state = "ready";
-      return { urls: urls[0] ?? [], adminUrl };
+      return { urls, adminUrl };
     } catch (error) {
       await this.close({ graceMs: 0 });
       throw error;
@@ -202,6 +204,7 @@ class Supervisor implements Serving {
       blocks: [...this.#shared.workerBlocks, this.#shared.ownBlock],
       metrics: this.#metrics,
       state: () => this.#state,
+      listen: () => this.#urls,
       readings: () => this.#readings(),
       targets: this.#targets,
       purge: (purge) => this.#purge(purge),

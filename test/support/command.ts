@@ -33,7 +33,7 @@ export class Command implements AsyncDisposable {
     this.process = spawn(file, args, {
       env,
       ...(cwd === undefined ? {} : { cwd }),
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [options.input ?? "ignore", "pipe", "pipe"],
     });
     this.process.stdout?.on("data", (chunk: Buffer) => {
       this.#stdout += chunk.toString();
@@ -83,6 +83,8 @@ export class Command implements AsyncDisposable {
 }
 
 interface CommandOptions {
+  /** "pipe": the test writes it. */
+  readonly input?: "pipe";
   readonly directory?: string;
   readonly environment?: Readonly<Record<string, string>>;
 }
