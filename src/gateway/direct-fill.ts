@@ -49,6 +49,7 @@ export class DirectFill implements OriginHandler, FillTicket {
   }
 
   resume(): void {
+    if (this.#reader.flushed) this.#call?.giveBack();
     this.#call?.resume();
   }
 

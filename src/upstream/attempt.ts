@@ -43,8 +43,7 @@ export interface OriginHandler {
   onHead(head: ResponseHead): void;
   /**
    * False pauses the call until `resume`; what was already read from the socket may still arrive
-   * then when the origin closes. The handler owns the bytes, unless it says `giveBack` before it
-   * returns.
+   * then when the origin closes. The handler owns the bytes until it says `giveBack`.
    */
   onData(chunk: Uint8Array): boolean;
   onEnd(trailers: FieldLines): void;
@@ -59,7 +58,7 @@ export interface OriginCall {
   /** What became of those before the last. */
   readonly history: readonly Try[];
   resume(): void;
-  /** The bytes of the `onData` call under way are of no more use: they may be overwritten. */
+  /** Of the bytes given by `onData` none are of any more use: they may be overwritten. */
   giveBack(): void;
   /**
    * Frees the connection; nothing is called after it. May be called at any time, more than once.
@@ -91,7 +90,7 @@ export interface Attempt {
   readonly responseBegun: boolean;
   start(): void;
   resume(): void;
-  /** The bytes of the `data` call under way may be overwritten. */
+  /** The bytes given by `data` may be overwritten. */
   giveBack(): void;
   abort(): void;
   /** Fails the attempt if one of its timeouts has passed. */

@@ -110,7 +110,8 @@ export class WireAttempt
   }
 
   override giveBack(): void {
-    this.#connection?.takeBack();
+    // What was lent may still be sent when the connection serves somebody else.
+    if (this.phase !== DONE) this.#connection?.takeBack(this.#held);
   }
 
   /** What `resume` puts off. */
@@ -191,7 +192,7 @@ export class WireAttempt
     this.lastMs = this.#host.nowMs;
     if (this.paused) {
       // One read ahead of a slow client tells an origin that would send more from one that stalls.
-      this.#held = copyOf(chunk, 0, length);
+      this.#held = lent(this.#connection, chunk, 0, length);
       return false;
     }
     this.#process(chunk, length);
@@ -214,8 +215,10 @@ export class WireAttempt
   /** What a slow client left waiting. */
   #processHeld(): void {
     const held = this.#held;
-    this.#held = null;
-    if (held !== null) this.#process(held, held.length);
+    if (held === null) return;
+    this.#process(held, held.length);
+    // Not before: its buffer must not be read into.
+    if (this.#held === held) this.#held = null;
   }
 
   /** While it is we who have no room for what it sent, the origin server is not to blame. */

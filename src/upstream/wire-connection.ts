@@ -13,6 +13,11 @@ import { connectFailure } from "./failures.ts";
  * response in half as many reads and writes as what libuv would ask for.
  */
 const READ_BYTES_MAX = 131_072;
+/**
+ * What a client's socket takes before it says stop, in the smallest pieces that are lent, and one
+ * read ahead of it.
+ */
+const LENT_BUFFERS_MAX = 5;
 const NO_BYTES = Buffer.alloc(0);
 
 /** Whom a connection serves at the moment. */
@@ -51,12 +56,19 @@ export class WireConnection {
   readonly #connector: Connector;
   #connecting = true;
   #counted = false;
+  /** Its user reads no more for the time being. */
+  #stopped = false;
   #error: Error | null = null;
   /** What cleartext is read into; pages that no read reaches cost no memory. */
   #buffer: Buffer = NO_BYTES;
   /** Somebody keeps what was read last. */
   #bufferKept = true;
   #readBytes = 0;
+  /** Its user tells when it needs no more of what was lent. */
+  #comesBack = false;
+  /** Buffers with bytes that are on their way to a client, and those that came back from there. */
+  readonly #lent: Buffer[] = [];
+  readonly #spare: Buffer[] = [];
 
   constructor(connector: Connector, keeper: ConnectionKeeper, user: ConnectionUser) {
     this.#connector = connector;
@@ -95,26 +107,49 @@ export class WireConnection {
     socket.on("close", () => this.#closed());
   }
 
-  /** The bytes of the `received` call under way stay as they are: the next read gets new memory. */
-  lendBuffer(): void {
-    this.#bufferKept = true;
+  /** The bytes of this `received` call stay as they are: the next read goes elsewhere. */
+  lendBuffer(chunk: Buffer): void {
+    if (chunk === this.#buffer) this.#bufferKept = true;
   }
 
-  /** Nobody needs them any more, still in that call. */
-  takeBack(): void {
+  /** Nobody needs any more what was lent, but for `held`. */
+  takeBack(held: Buffer | null): void {
+    this.#comesBack = true;
     this.#bufferKept = false;
+    if (this.#lent.length === 0) return;
+    const kept = held === null ? -1 : this.#lent.findIndex(({ buffer }) => buffer === held.buffer);
+    const [still] = kept < 0 ? [] : this.#lent.splice(kept, 1);
+    this.#spare.push(...this.#lent);
+    this.#lent.length = 0;
+    if (still !== undefined) this.#lent.push(still);
+  }
+
+  /**
+   * It serves nobody: it hears what the origin server does, and what its user has lent does not
+   * come back by the next one, because bytes of it may still be sent.
+   */
+  rest(): void {
+    this.user = null;
+    if (this.#stopped) this.resumeReading();
+    if (this.#bufferKept) this.#buffer = NO_BYTES;
+    this.#comesBack = false;
+    this.#lent.length = 0;
+    this.#spare.length = 0;
   }
 
   #nextBuffer(): Buffer {
     if (this.#bufferKept) {
-      contentHeld(this.#readBytes);
-      this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES_MAX);
+      const isLent = this.#comesBack && this.#buffer.length > 0;
+      if (isLent && this.#lent.length < LENT_BUFFERS_MAX) this.#lent.push(this.#buffer);
+      else contentHeld(this.#readBytes);
+      this.#buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES_MAX);
     }
     this.#bufferKept = false;
     return this.#buffer;
   }
 
   resumeReading(): void {
+    this.#stopped = false;
     this.socket.resume();
   }
 
@@ -146,7 +181,10 @@ export class WireConnection {
 
   #read(chunk: Buffer, length: number): boolean {
     this.#readBytes = length;
-    if (this.user !== null) return this.user.received(chunk, length);
+    if (this.user !== null) {
+      this.#stopped = !this.user.received(chunk, length);
+      return !this.#stopped;
+    }
     // Nothing was asked: what speaks first on an idle connection cannot be trusted with the next
     // request.
     this.socket.destroy();

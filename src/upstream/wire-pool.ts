@@ -70,7 +70,7 @@ export class WirePool implements ConnectionKeeper {
       connection.destroy();
       return;
     }
-    connection.user = null;
+    connection.rest();
     connection.idleUntilMs = nowMs + idleMs;
     this.#idle.push(connection);
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();

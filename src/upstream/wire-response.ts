@@ -18,7 +18,7 @@ const LENT_BYTES_MIN = 16_384;
 
 /** Who lends out the buffer that it reads into. */
 export interface Lender {
-  lendBuffer(): void;
+  lendBuffer(chunk: Buffer): void;
 }
 
 /**
@@ -27,7 +27,7 @@ export interface Lender {
  */
 export function lent(lender: Lender | null, chunk: Buffer, start: number, end: number): Buffer {
   if (end - start < LENT_BYTES_MIN) return copyOf(chunk, start, end);
-  lender?.lendBuffer();
+  lender?.lendBuffer(chunk);
   return chunk.subarray(start, end);
 }
 

@@ -1,7 +1,7 @@
 // Large responses on a route without a cache go to the client's socket from the buffer that the
 // origin's was read into: it is read into again only when the socket has taken everything.
 
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
 import { startOrigin, type TestOrigin } from "../support/origin.ts";
 import { RawClient, requestText } from "../support/raw-client.ts";
@@ -53,4 +53,37 @@ test.each([
     expect(response.content.equals(contentOf(paths[index] ?? "", bytes))).toBe(true);
     client.socket.destroy();
   }
+});
+
+test("a client that is behind makes the gateway read into the same few buffers", async () => {
+  const bytes = 48 * 1024 * 1024;
+  origin = await startOrigin(async (connection) => {
+    for (let turn = 0; turn < 2; turn++) {
+      const path = (await connection.readHead()).split(" ")[1] ?? "";
+      await connection.send(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes}\r\n\r\n`);
+      await connection.send(contentOf(path, bytes));
+    }
+  });
+  gateway = await startGateway({
+    upstreams: { app: { targets: [origin.url], pool: { connections: 1 } } },
+    routes: [{ match: "/*", to: "app", cache: "off" }],
+  });
+  const allocations = vi.spyOn(Buffer, "allocUnsafeSlow");
+  for (const path of ["/a", "/b"]) {
+    const client = await RawClient.connect(gateway.port);
+    // Takes what the kernel has for it and is away until everybody else has had a turn.
+    client.socket.on("data", () => {
+      client.socket.pause();
+      setImmediate(() => setImmediate(() => client.socket.resume()));
+    });
+    await client.send(requestText("GET", path));
+    const response = await client.response();
+    expect(response.content.equals(contentOf(path, bytes))).toBe(true);
+    client.socket.destroy();
+  }
+  const readBuffers = allocations.mock.calls.filter(([size]) => size === 131_072);
+  allocations.mockRestore();
+  expect(origin.accepted).toBe(1);
+  // 800 reads at least; the two sides' first few, and those that the first client kept.
+  expect(readBuffers.length).toBeLessThan(24);
 });
