@@ -2,7 +2,7 @@
 // 9110 section 7.6.1), Expect, and which names a trailer section may not hold (RFC 9110 section
 // 6.5.1). Knows the line, not the rest of the head.
 
-import { hostEnd, isPlainHost } from "./authority";
+import { hostEnd } from "./authority";
 import { isOws } from "./field-lines";
 import {
   ERROR_CONTENT_LENGTH,
@@ -95,7 +95,7 @@ function noteHost(record: usize, input: usize, entry: usize): bool {
   setWord(record, RECORD_HOST_INDEX, <u32>(entry - record - (RECORD_FIELDS << 2)) >> 4);
   const start = input + <usize>load<u32>(entry, 8);
   const length = load<u32>(entry, 12);
-  if (isPlainHost(start, length) || hostEnd(start, start + <usize>length) != 0) return true;
+  if (hostEnd(start, start + <usize>length) != 0) return true;
   return refuse(record, ERROR_HOST_INVALID, load<u32>(entry, 8));
 }
 

@@ -1,6 +1,6 @@
-// Well-known field names: a perfect hash finds the one candidate, a v128 compare confirms it in any
-// case. The list comes from the FIELD_* ids of layout.ts; the tables are laid out when the
-// module starts.
+// Well-known field names: a perfect hash of a name's length and last four bytes finds the one
+// candidate, a v128 compare confirms it in any case. The list comes from the FIELD_* ids of
+// layout.ts; the tables are laid out when the module starts.
 
 import {
   NAME_HASH_MULTIPLIER,
@@ -8,44 +8,74 @@ import {
   NAME_TEXTS,
 } from "../build/wasm/assembly/field-names";
 import { FIELD_COUNT, FIELD_OTHER } from "./layout";
-import { lastBlockAddress, splat } from "./scan";
+import { COLON, lastBlockAddress, splat } from "./scan";
 
 /** Longest name whose colon still lies in the second block. */
 const NAME_BYTES_MAX: usize = 31;
-const ENTRY_BYTES: usize = 32;
 
-/** Id of the candidate for each hash. */
-const slots: usize = memory.data(1 << NAME_SLOT_BITS);
-/** The names in lower case, zeros behind each: two blocks an entry. */
+// An entry for each id:
+//   0 name in lower case, colon, zeros   32 its bit in RECORD_PRESENT_* (u64)   40 id << 16 (u32)
+const ENTRY_BYTES: usize = 64;
+const ENTRY_PRESENT: usize = 32;
+const ENTRY_ID: usize = 40;
+
+/** Address of the candidate's entry for each hash, in 16 bits. */
+const slots: usize = memory.data(2 << NAME_SLOT_BITS);
 const entries: usize = memory.data(FIELD_COUNT * <i32>ENTRY_BYTES, 16);
 fillTables();
 
-/** FIELD_* id of the token at `start`, `length` >= 1 bytes long. */
+/** The entry of names that are not well known. */
+// @ts-ignore: decorator
+@inline
+export function otherEntry(): usize {
+  return entries;
+}
+
+/** FIELD_* id of the token at `start`, `length` >= 1 bytes long, with its colon behind it. */
 export function fieldId(start: usize, length: usize): u32 {
   if (length > NAME_BYTES_MAX) return FIELD_OTHER;
-  const id = candidateId(start, length);
-  const text = textOf(id);
-  if (start > lastBlockAddress() - 16) return equalsByByte(start, length, text) ? id : FIELD_OTHER;
+  const entry = entryAt(tailOf(start, length), length);
+  const id = idBits(entry) >> 16;
+  if (start > lastBlockAddress() - 16) return equalsByByte(start, length, entry) ? id : FIELD_OTHER;
   const fold = splat(0x20);
-  let same = sameBytes(v128.load(start), text, fold);
-  if (same == 16) same += sameBytes(v128.load(start, 16), text + 16, fold);
-  return same >= length ? id : FIELD_OTHER;
+  let same = sameBytes(v128.load(start), entry, fold);
+  if (same == 16) same += sameBytes(v128.load(start, 16), entry + 16, fold);
+  return same > length ? id : FIELD_OTHER;
+}
+
+/** Entry of the only name that the `length` bytes at `start`, behind a CRLF, can be. */
+// @ts-ignore: decorator
+@inline
+export function candidateEntry(start: usize, length: usize): usize {
+  return entryAt(load<u32>(start + length - 4), length);
 }
 
 // @ts-ignore: decorator
 @inline
-export function candidateId(start: usize, length: usize): u32 {
-  const first = <u32>load<u8>(start) | 0x20;
-  const last = <u32>load<u8>(start + length - 1) | 0x20;
-  const hash = ((first << 16) | (last << 8) | <u32>length) * NAME_HASH_MULTIPLIER;
-  return load<u8>(slots + <usize>(hash >> (32 - NAME_SLOT_BITS)));
+function entryAt(tail: u32, length: usize): usize {
+  const hash = ((tail | 0x20202020) + <u32>length) * NAME_HASH_MULTIPLIER;
+  return load<u16>(slots + <usize>((hash >> (32 - NAME_SLOT_BITS)) << 1));
 }
 
-/** Where the name of `id` lies; 16 bytes may be compared there, and at the next 16. */
+/** The last four bytes of CRLF and the name: what stands before it may be anything. */
+function tailOf(start: usize, length: usize): u32 {
+  let tail: u32 = 0x0a0d0000;
+  for (let i: usize = 0; i < length; i++) tail = (tail >> 8) | (<u32>load<u8>(start + i) << 24);
+  return tail;
+}
+
+/** The bit of RECORD_PRESENT_* that stands for the name. */
 // @ts-ignore: decorator
 @inline
-export function textOf(id: u32): usize {
-  return entries + <usize>id * ENTRY_BYTES;
+export function presentBit(entry: usize): u64 {
+  return load<u64>(entry, ENTRY_PRESENT);
+}
+
+/** The id in the upper half, where a field line keeps it. */
+// @ts-ignore: decorator
+@inline
+export function idBits(entry: usize): u32 {
+  return load<u32>(entry, ENTRY_ID);
 }
 
 /**
@@ -62,21 +92,27 @@ export function sameBytes(block: v128, text: usize, fold: v128): usize {
 
 /** For names so close to the end of memory that a block cannot be loaded. */
 function equalsByByte(start: usize, length: usize, text: usize): bool {
-  for (let i: usize = 0; i < length; i++) {
+  for (let i: usize = 0; i <= length; i++) {
     if ((load<u8>(start + i) | 0x20) != load<u8>(text + i)) return false;
   }
   return true;
 }
 
 function fillTables(): void {
+  for (let slot: usize = 0; slot < 1 << NAME_SLOT_BITS; slot++) {
+    store<u16>(slots + (slot << 1), <u16>entries);
+  }
+  store<u64>(entries, 1, ENTRY_PRESENT);
   let text = NAME_TEXTS;
   for (let id: u32 = 1; id < <u32>FIELD_COUNT; id++) {
     const length = <usize>load<u8>(text++);
-    memory.copy(textOf(id), text, length);
-    const first = <u32>load<u8>(text);
-    const last = <u32>load<u8>(text + length - 1);
-    const hash = ((first << 16) | (last << 8) | <u32>length) * NAME_HASH_MULTIPLIER;
-    store<u8>(slots + <usize>(hash >> (32 - NAME_SLOT_BITS)), <u8>id);
+    const entry = entries + <usize>id * ENTRY_BYTES;
+    memory.copy(entry, text, length);
+    store<u8>(entry + length, COLON);
+    store<u64>(entry, (<u64>1) << <u64>id, ENTRY_PRESENT);
+    store<u32>(entry, id << 16, ENTRY_ID);
+    const hash = ((tailOf(text, length) | 0x20202020) + <u32>length) * NAME_HASH_MULTIPLIER;
+    store<u16>(slots + <usize>((hash >> (32 - NAME_SLOT_BITS)) << 1), <u16>entry);
     text += length;
   }
 }

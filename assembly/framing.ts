@@ -68,8 +68,13 @@ export function finishResponse(record: usize, input: usize, p: usize, requestMet
   const bare = interim || code == 304 || requestMethod == METHOD_HEAD;
   const tunnel = requestMethod == METHOD_CONNECT && code >= 200 && code < 300;
   const framing = bare || tunnel ? FRAMING_NONE : declaredFraming(record, FRAMING_CLOSE);
-  const flags = framing == FRAMING_CLOSE ? 0 : persistence(record);
   setWord(record, RECORD_FRAMING, framing);
+  if (isPlain(record)) {
+    const flags = framing == FRAMING_CLOSE ? 0 : getWord(record, RECORD_VERSION_MINOR);
+    setWord(record, RECORD_FLAGS, flags);
+    return p;
+  }
+  const flags = framing == FRAMING_CLOSE ? 0 : persistence(record);
   setWord(record, RECORD_FLAGS, getWord(record, RECORD_FLAGS) | flags | upgrade(record));
   return p;
 }

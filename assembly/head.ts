@@ -2,13 +2,14 @@
 // at the byte that forces it, so that a head gives the same result, code and offset however it is
 // split.
 
-import { scanFieldLines } from "./fast-lines";
+import { CRLF, scanFieldLines } from "./fast-lines";
 import { stepFieldSection } from "./field-lines";
 import { finishRequest, finishResponse } from "./framing";
 import {
   ERROR_BARE_CR,
   ERROR_BARE_LF,
   ERROR_HEAD_TOO_LARGE,
+  METHOD_OTHER,
   PHASE_END_LF,
   PHASE_LINE,
   PHASE_START,
@@ -33,30 +34,7 @@ import { FIELD_COUNT_MAX, HEAD_BYTES_MAX } from "../build/wasm/assembly/limits";
  * and a larger length; no byte is looked at twice but those of a field line that lay at the end.
  */
 export function parseRequestHead(record: usize, input: usize, length: u32): u32 {
-  const end = input + <usize>min(length, HEAD_BYTES_MAX);
-  let p: usize;
-  if (isFresh(record)) {
-    startRecord(record);
-    p = scanRequestLine(record, input, end);
-    if (p > input) p = scanFieldLines(record, input, p, end, MODE_REQUEST);
-  } else {
-    p = input + <usize>getWord(record, RECORD_CURSOR);
-  }
-  while (p != 0 && p < end) {
-    const phase = getWord(record, RECORD_PHASE);
-    if (phase == PHASE_END_LF) {
-      p = endsWithLf(record, input, p) ? finishRequest(record, input, p) : 0;
-      if (p != 0) return complete(record, input, p);
-    } else if (phase < <u32>PHASE_LINE) {
-      p = stepRequestLine(record, input, p, end);
-    } else {
-      p = stepFieldSection(record, input, p, end, FIELD_COUNT_MAX, MODE_REQUEST);
-      if (p != 0 && p < end && getWord(record, RECORD_PHASE) == PHASE_LINE) {
-        p = scanFieldLines(record, input, p, end, MODE_REQUEST);
-      }
-    }
-  }
-  return suspend(record, input, p, HEAD_BYTES_MAX);
+  return parseHead(record, input, length, MODE_REQUEST, METHOD_OTHER);
 }
 
 /** Parses a response head; `requestMethod` is the METHOD_* id of the request that it answers. */
@@ -66,30 +44,53 @@ export function parseResponseHead(
   length: u32,
   requestMethod: u32,
 ): u32 {
+  return parseHead(record, input, length, MODE_RESPONSE, requestMethod);
+}
+
+function parseHead(
+  record: usize,
+  input: usize,
+  length: u32,
+  mode: u32,
+  requestMethod: u32,
+): u32 {
   const end = input + <usize>min(length, HEAD_BYTES_MAX);
   let p: usize;
   if (isFresh(record)) {
     startRecord(record);
-    p = scanStatusLine(record, input, end);
-    if (p > input) p = scanFieldLines(record, input, p, end, MODE_RESPONSE);
+    if (mode == MODE_REQUEST) p = scanRequestLine(record, input, end);
+    else p = scanStatusLine(record, input, end);
   } else {
     p = input + <usize>getWord(record, RECORD_CURSOR);
   }
+  // The LF of the empty line, once it is found.
+  let last: usize = 0;
   while (p != 0 && p < end) {
     const phase = getWord(record, RECORD_PHASE);
-    if (phase == PHASE_END_LF) {
-      p = endsWithLf(record, input, p) ? finishResponse(record, input, p, requestMethod) : 0;
-      if (p != 0) return complete(record, input, p);
-    } else if (phase < <u32>PHASE_LINE) {
-      p = stepStatusLine(record, input, p, end);
-    } else {
-      p = stepFieldSection(record, input, p, end, FIELD_COUNT_MAX, MODE_RESPONSE);
-      if (p != 0 && p < end && getWord(record, RECORD_PHASE) == PHASE_LINE) {
-        p = scanFieldLines(record, input, p, end, MODE_RESPONSE);
+    if (phase == PHASE_LINE) {
+      p = scanFieldLines(record, input, p, end, mode);
+      if (p == 0 || p >= end) break;
+      if (isEmptyLine(p, end)) {
+        last = p + 1;
+        break;
       }
+    } else if (phase == PHASE_END_LF) {
+      if (endsWithLf(record, input, p)) last = p;
+      else p = 0;
+      break;
+    }
+    if (phase >= <u32>PHASE_LINE) {
+      p = stepFieldSection(record, input, p, end, FIELD_COUNT_MAX, mode);
+    } else if (mode == MODE_REQUEST) {
+      p = stepRequestLine(record, input, p, end);
+    } else {
+      p = stepStatusLine(record, input, p, end);
     }
   }
-  return suspend(record, input, p, HEAD_BYTES_MAX);
+  if (last == 0) return suspend(record, input, p, HEAD_BYTES_MAX);
+  if (mode == MODE_REQUEST) p = finishRequest(record, input, last);
+  else p = finishResponse(record, input, last, requestMethod);
+  return p != 0 ? complete(record, input, p) : STATUS_ERROR;
 }
 
 // @ts-ignore: decorator
@@ -97,6 +98,13 @@ export function parseResponseHead(
 function isFresh(record: usize): bool {
   const incomplete = getWord(record, RECORD_STATUS) == STATUS_INCOMPLETE;
   return !incomplete || getWord(record, RECORD_PHASE) == PHASE_START;
+}
+
+/** The whole of it, at the line start `p`. */
+// @ts-ignore: decorator
+@inline
+function isEmptyLine(p: usize, end: usize): bool {
+  return p + 2 <= end && load<u16>(p) == CRLF;
 }
 
 export function endsWithLf(record: usize, input: usize, p: usize): bool {

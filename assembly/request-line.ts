@@ -10,6 +10,7 @@ import {
   ERROR_TARGET_TOO_LONG,
   ERROR_VERSION,
   METHOD_CONNECT,
+  METHOD_GET,
   PHASE_EMPTY_LINE_LF,
   PHASE_LINE,
   PHASE_METHOD,
@@ -26,10 +27,10 @@ import {
   RECORD_VERSION_MINOR,
   TARGET_ORIGIN,
 } from "./layout";
-import { CRLF, fastEnd } from "./fast-lines";
+import { fastEnd } from "./fast-lines";
 import { methodId, shortMethodId } from "./methods";
 import { fail, getWord, setWord } from "./record";
-import { checkTarget } from "./target";
+import { checkTarget, SLASH } from "./target";
 import {
   CLASS_TARGET,
   classOf,
@@ -42,11 +43,16 @@ import {
   tokenEnd,
   tokenStops,
 } from "./scan";
-import { HTTP_1_0, HTTP_1_1, stepVersion } from "./version";
+import { stepVersion } from "./version";
 import { METHOD_BYTES_MAX, TARGET_BYTES_MAX } from "../build/wasm/assembly/limits";
 
-
+// As little-endian loads read the bytes.
 const GET_SP: u32 = 0x20544547;
+const SP_HTTP_1_DOT: u64 = 0x2e312f5054544820;
+const ONE_CRLF: u32 = 0x0a0d31;
+const ZERO_CRLF: u32 = 0x0a0d30;
+/** What stands behind a target: the version between a space and CRLF. */
+const VERSION_END: usize = 11;
 
 /**
  * The common case, a whole ordinary request line, in vectors. Returns the start of the first field
@@ -55,62 +61,58 @@ const GET_SP: u32 = 0x20544547;
 export function scanRequestLine(record: usize, input: usize, end: usize): usize {
   const stop = fastEnd(end);
   if (input + 16 > stop) return input;
-  const methodLength = shortMethodLength(input);
-  if (methodLength == 0) return input;
+  let method: u32 = METHOD_GET;
+  let methodLength: usize = 3;
+  if (load<u32>(input) != GET_SP) {
+    methodLength = shortMethodLength(input);
+    if (methodLength == 0) return input;
+    method = shortMethodId(load<u64>(input), <u32>methodLength);
+  }
   const start = input + methodLength + 1;
-  const targetStop = vectorTargetEnd(start, min(stop, start + TARGET_BYTES_MAX));
-  if (targetStop == 0 || targetStop + 11 > stop || load<u16>(targetStop, 9) != CRLF) return input;
-  const version = load<u64>(targetStop, 1);
-  if (version != HTTP_1_1 && version != HTTP_1_0) return input;
-  const method = shortMethodId(load<u64>(input), <u32>methodLength);
+  const slash = splat(SLASH);
+  const dot = splat(0x2e);
+  const percent = splat(0x25);
+  // Does "/." or "/%" occur in the target, or shortly behind it?
+  let suspects = i8x16.splat(0);
+  let p = start;
+  let stops: i32;
+  while (true) {
+    const block = v128.load(p);
+    const next = v128.load(p, 1);
+    const hidden = v128.or(i8x16.eq(next, dot), i8x16.eq(next, percent));
+    suspects = v128.or(suspects, v128.and(i8x16.eq(block, slash), hidden));
+    stops = targetStops(block);
+    if (stops != 0) break;
+    p += 16;
+    if (p >= stop) return input;
+  }
+  const targetStop = p + <usize>ctz(stops);
+  const length = <u32>(targetStop - start);
+  if (length - 1 >= TARGET_BYTES_MAX - 1) return input;
+  if (targetStop + VERSION_END > stop) return input;
+  if (load<u64>(targetStop) != SP_HTTP_1_DOT) return input;
+  const last = load<u32>(targetStop, 8) & 0xffffff;
+  if (last != ONE_CRLF) {
+    if (last != ZERO_CRLF) return input;
+  }
   setWord(record, RECORD_METHOD, method | (<u32>methodLength << 8));
   setWord(record, RECORD_TARGET_START, <u32>(start - input));
-  setWord(record, RECORD_TARGET_LENGTH, <u32>(targetStop - start));
+  setWord(record, RECORD_TARGET_LENGTH, length);
   setWord(record, RECORD_TARGET_FORM, TARGET_ORIGIN);
-  const plain = !mayHaveDotSegment && load<u8>(start) == 0x2f && method != METHOD_CONNECT;
-  if (!plain && !checkTarget(record, input, start, targetStop)) return 0;
-  setWord(record, RECORD_VERSION_MINOR, version == HTTP_1_1 ? 1 : 0);
+  if (v128.any_true(suspects) || load<u8>(start) != SLASH || method == METHOD_CONNECT) {
+    if (!checkTarget(record, input, start, targetStop)) return 0;
+  }
+  setWord(record, RECORD_VERSION_MINOR, last & 1);
   setWord(record, RECORD_PHASE, PHASE_LINE);
-  return targetStop + 11;
+  return targetStop + VERSION_END;
 }
 
 /** Bytes of a method that takes at most 15 and has a space behind it, else 0. */
 // @ts-ignore: decorator
 @inline
 function shortMethodLength(input: usize): usize {
-  if (load<u32>(input) == GET_SP) return 3;
   const length = <usize>ctz(tokenStops(v128.load(input)) | 0x10000);
   return length - 1 < 15 && load<u8>(input + length) == SP ? length : 0;
-}
-
-let mayHaveDotSegment: bool = false;
-
-/**
- * The space behind the target, 0 if it ends otherwise. On the way: does "/." or "/%" occur in it,
- * or shortly behind it?
- */
-// @ts-ignore: decorator
-@inline
-function vectorTargetEnd(start: usize, stop: usize): usize {
-  const slash = splat(0x2f);
-  const dot = splat(0x2e);
-  const percent = splat(0x25);
-  let suspects = i8x16.splat(0);
-  let p = start;
-  while (p < stop) {
-    const block = v128.load(p);
-    const next = v128.load(p, 1);
-    const hidden = v128.or(i8x16.eq(next, dot), i8x16.eq(next, percent));
-    suspects = v128.or(suspects, v128.and(i8x16.eq(block, slash), hidden));
-    const stops = targetStops(block);
-    if (stops != 0) {
-      p += <usize>ctz(stops);
-      mayHaveDotSegment = v128.any_true(suspects);
-      return p < stop && p > start && load<u8>(p) == SP ? p : 0;
-    }
-    p += 16;
-  }
-  return 0;
 }
 
 export function stepRequestLine(record: usize, input: usize, p: usize, end: usize): usize {

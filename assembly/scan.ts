@@ -137,12 +137,6 @@ export function valueStops(block: v128): i32 {
   return i8x16.bitmask(v128.or(v128.andnot(control, tab), del));
 }
 
-// @ts-ignore: decorator
-@inline
-export function digitStops(block: v128): i32 {
-  return i8x16.bitmask(i8x16.gt_u(i8x16.sub(block, splat(0x30)), splat(9)));
-}
-
 /**
  * Lanes whose byte is missing from `rows`. Bytes from 0x80 on are in no class that is scanned this
  * way.

@@ -22,8 +22,10 @@ import {
 import { fastEnd, lineEndFrom } from "./fast-lines";
 import { fail, getWord, setWord } from "./record";
 import { CR, LF, SP, splat, valueEnd } from "./scan";
-import { HTTP_1_0, HTTP_1_1, isVersionByte, noteVersion, VERSION_BYTES } from "./version";
+import { HTTP_1_0, isVersionByte, noteVersion, VERSION_BYTES } from "./version";
 
+/** A space and three digits, as a little-endian load reads them. */
+const SP_000: u32 = 0x30303020;
 const CODE_START: usize = VERSION_BYTES + 1;
 const CODE_END: usize = CODE_START + 3;
 
@@ -34,17 +36,19 @@ const CODE_END: usize = CODE_START + 3;
 export function scanStatusLine(record: usize, input: usize, end: usize): usize {
   const stop = fastEnd(end);
   if (input + 16 > stop) return input;
-  const version = load<u64>(input);
-  if ((version != HTTP_1_1 && version != HTTP_1_0) || load<u8>(input, 8) != SP) return input;
-  const hundreds = <u32>load<u8>(input, 9) - 0x30;
-  const tens = <u32>load<u8>(input, 10) - 0x30;
-  const ones = <u32>load<u8>(input, 11) - 0x30;
-  if (hundreds - 1 > 8 || tens > 9 || ones > 9 || load<u8>(input, 12) != SP) return input;
+  // What remains is the minor version; a digit that differs elsewhere makes it a large number.
+  const minor = rotl<u64>(load<u64>(input) ^ HTTP_1_0, 8);
+  if (minor > 1) return input;
+  // The same for the space, and for the three digits in the bytes behind it.
+  const code = load<u32>(input, 8) ^ SP_000;
+  if (((code | (code + 0x76767600)) & 0x808080ff) != 0) return input;
+  const hundreds = (code >> 8) & 0xff;
+  if (hundreds == 0 || load<u8>(input, 12) != SP) return input;
   const reason = input + CODE_END + 1;
   const lineEnd = lineEndFrom(reason, v128.load(reason), stop, splat(1), splat(0x21));
-  if (lineEnd == 0) return input;
-  setWord(record, RECORD_VERSION_MINOR, version == HTTP_1_1 ? 1 : 0);
-  setWord(record, RECORD_STATUS_CODE, hundreds * 100 + tens * 10 + ones);
+  if (lineEnd + 2 > stop) return input;
+  setWord(record, RECORD_VERSION_MINOR, <u32>minor);
+  setWord(record, RECORD_STATUS_CODE, hundreds * 100 + ((code >> 16) & 0xff) * 10 + (code >> 24));
   setWord(record, RECORD_REASON_START, <u32>CODE_END + 1);
   setWord(record, RECORD_REASON_LENGTH, <u32>(lineEnd - reason));
   setWord(record, RECORD_PHASE, PHASE_LINE);

@@ -25,7 +25,7 @@ import {
 import { fail, getWord, setWord } from "./record";
 import { COLON } from "./scan";
 
-const SLASH: u8 = 0x2f;
+export const SLASH: u8 = 0x2f;
 const ASTERISK: u8 = 0x2a;
 const QUESTION_MARK: u8 = 0x3f;
 const DOT: u8 = 0x2e;

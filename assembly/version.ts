@@ -15,9 +15,8 @@ import { fail, getWord, setWord } from "./record";
 import { CR, LF } from "./scan";
 
 export const VERSION_BYTES: usize = 8;
-/** The two versions in use, as numbers. */
+/** As a little-endian load reads it. */
 export const HTTP_1_0: u64 = 0x302e312f50545448;
-export const HTTP_1_1: u64 = 0x312e312f50545448;
 const ONE: u8 = 0x31;
 
 /** The version and the CRLF behind it. */

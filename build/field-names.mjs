@@ -22,10 +22,10 @@ function namesOf(layout) {
   return names;
 }
 
+/** By the name's length and its last four bytes; before a short name stands the CRLF of a line. */
 function slotOf(name, multiplier) {
-  const first = name.charCodeAt(0) << 16;
-  const last = name.charCodeAt(name.length - 1) << 8;
-  return Math.imul(first | last | name.length, multiplier) >>> (32 - SLOT_BITS);
+  const tail = Buffer.from(`\r\n${name}`).subarray(-4).readUInt32LE(0) | 0x20202020;
+  return Math.imul(tail + name.length, multiplier) >>> (32 - SLOT_BITS);
 }
 
 /** The first odd multiplier under which no two names share a slot. */
