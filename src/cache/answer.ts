@@ -5,8 +5,9 @@
 import { evaluate, ifRangeHolds, type Precondition } from "../http/conditional.ts";
 import { getField, withoutFields } from "../http/fields.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
-import { parseRange, type RangeRequest } from "../http/ranges.ts";
+import { type ByteRange, parseRanges, type RangeRequest } from "../http/ranges.ts";
 import { refusalStatus } from "./cache-status.ts";
+import { contentRangeOf, multipartOf } from "./multipart.ts";
 import type { RequestView } from "./policy/storing.ts";
 import type { StoredResponse } from "./stored-response.ts";
 
@@ -14,8 +15,8 @@ import type { StoredResponse } from "./stored-response.ts";
 export interface Answer {
   /** With Age and Cache-Status, without X-Request-Id and framing. */
   readonly head: ResponseHead;
-  /** Content to send, never to be changed; null for none (HEAD, 304). */
-  readonly content: Uint8Array | null;
+  /** Content to send, never to be changed; empty for none (HEAD, 304). */
+  readonly content: readonly Uint8Array[];
   /** What Content-Length says; for HEAD the length of what GET would get. */
   readonly length: number;
   /** What asking the second tier came to; for the log. */
@@ -25,7 +26,7 @@ export interface Answer {
 /** Only-if-cached, and nothing usable is stored (RFC 9111 section 5.2.1.7). */
 export function refusalFrom(cacheName: string): Answer {
   const fields = ["Cache-Status", refusalStatus(cacheName, "request_only_if_cached")];
-  return { head: { status: 504, reason: "", fields }, content: null, length: 0 };
+  return { head: { status: 504, reason: "", fields }, content: [], length: 0 };
 }
 
 /**
@@ -43,8 +44,18 @@ export function preconditionOf(
 }
 
 /**
+ * The stored response can answer the request: it is whole, or has all of the ranges that the
+ * request asks for, so that the answer is a 206 (RFC 9111 section 3.3).
+ */
+export function suffices(stored: StoredResponse, request: RequestView, nowMs: number): boolean {
+  if (stored.parts === null) return true;
+  const asked = rangesOf(stored, request, nowMs);
+  return asked.kind === "ranges" && asked.ranges.every((range) => stored.has(range));
+}
+
+/**
  * `cacheStatus` is our member of Cache-Status. Preconditions of the origin server are the caller's
- * to forward.
+ * to forward. The stored response suffices for the request.
  */
 export function answerFrom(
   stored: StoredResponse,
@@ -63,12 +74,12 @@ export function answerFrom(
   if (preconditionOf(stored, request.fields, nowMs) === "not_modified") {
     return notModified(stored, fields, extra);
   }
-  const range = rangeOf(stored, request, nowMs);
-  if (range.kind === "unsatisfiable") return unsatisfiable(stored, fields, extra);
-  if (range.kind === "range") return partial(stored, request, fields, extra, range);
+  const asked = rangesOf(stored, request, nowMs);
+  if (asked.kind === "unsatisfiable") return unsatisfiable(stored, fields, extra);
+  if (asked.kind === "ranges") return partial(stored, request, fields, extra, asked.ranges);
   return {
     head: { status: stored.status, reason: head.reason, fields: [...fields, ...extra] },
-    content: request.method === "HEAD" ? null : stored.content,
+    content: request.method === "HEAD" ? [] : [stored.content],
     length: stored.contentLength,
   };
 }
@@ -89,13 +100,18 @@ const NOT_IN_304 = new Set([
 /** A client with If-Range has these already (RFC 9110 section 15.3.7). */
 const NOT_AFTER_IF_RANGE = new Set([...NOT_IN_304, "last-modified"]);
 
-function rangeOf(stored: StoredResponse, request: RequestView, nowMs: number): RangeRequest {
+/** What the request wants of the stored response's content, all of it where it is `ignored`. */
+export function rangesOf(
+  stored: StoredResponse,
+  request: RequestView,
+  nowMs: number,
+): RangeRequest {
   if (request.method !== "GET" || stored.status !== 200) return IGNORED;
   const range = getField(request.fields, "range");
   if (range === undefined) return IGNORED;
   const ifRange = getField(request.fields, "if-range");
   if (ifRange !== undefined && !ifRangeHolds(ifRange, stored.metadata, nowMs)) return IGNORED;
-  return parseRange(range, stored.contentLength);
+  return parseRanges(range, stored.contentLength);
 }
 
 function notModified(stored: StoredResponse, fields: FieldLines, extra: FieldLines): Answer {
@@ -103,7 +119,7 @@ function notModified(stored: StoredResponse, fields: FieldLines, extra: FieldLin
     stored.metadata.etag === "" ? NOT_IN_304 : new Set([...NOT_IN_304, "last-modified"]);
   const kept = withoutFields(fields, dropped);
   const head = { status: 304, reason: "", fields: [...kept, ...extra] };
-  return { head, content: null, length: stored.contentLength };
+  return { head, content: [], length: stored.contentLength };
 }
 
 function partial(
@@ -111,17 +127,45 @@ function partial(
   request: RequestView,
   fields: FieldLines,
   extra: FieldLines,
-  range: { readonly start: number; readonly end: number },
+  ranges: readonly ByteRange[],
 ): Answer {
   const afterIfRange = getField(request.fields, "if-range") !== undefined;
   const kept = afterIfRange ? withoutFields(fields, NOT_AFTER_IF_RANGE) : fields;
-  const contentRange = `bytes ${range.start}-${range.end - 1}/${stored.contentLength}`;
+  const [range] = ranges;
+  if (range === undefined || ranges.length > 1) return several(stored, fields, kept, extra, ranges);
+  const contentRange = contentRangeOf(range, stored.contentLength);
   return {
     head: { status: 206, reason: "", fields: [...kept, "Content-Range", contentRange, ...extra] },
-    content: stored.content.subarray(range.start, range.end),
+    content: stored.slices(range),
     length: range.end - range.start,
   };
 }
+
+/** RFC 9110 section 15.3.7.2: the type is that of the parts, and each says its range. */
+function several(
+  stored: StoredResponse,
+  fields: FieldLines,
+  kept: FieldLines,
+  extra: FieldLines,
+  ranges: readonly ByteRange[],
+): Answer {
+  const { contentType, pieces, length } = multipartOf(
+    {
+      contentType: getField(fields, "content-type"),
+      length: stored.contentLength,
+      slices: (range) => stored.slices(range),
+    },
+    ranges,
+  );
+  const typed = [...withoutFields(kept, CONTENT_TYPE), "Content-Type", contentType];
+  return {
+    head: { status: 206, reason: "", fields: [...typed, ...extra] },
+    content: pieces,
+    length,
+  };
+}
+
+const CONTENT_TYPE = new Set(["content-type"]);
 
 function unsatisfiable(stored: StoredResponse, fields: FieldLines, extra: FieldLines): Answer {
   const kept = withoutFields(fields, NOT_AFTER_IF_RANGE);
@@ -131,5 +175,5 @@ function unsatisfiable(stored: StoredResponse, fields: FieldLines, extra: FieldL
     reason: "",
     fields: [...kept, "Content-Range", contentRange, ...extra],
   };
-  return { head, content: null, length: 0 };
+  return { head, content: [], length: 0 };
 }

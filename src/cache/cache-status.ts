@@ -3,7 +3,14 @@
 import type { RuleName } from "./policy/rules.ts";
 
 /** Why a request went on to the origin server (RFC 9211 section 2.2). */
-export type ForwardReason = "bypass" | "method" | "uri-miss" | "vary-miss" | "request" | "stale";
+export type ForwardReason =
+  | "bypass"
+  | "method"
+  | "partial"
+  | "request"
+  | "stale"
+  | "uri-miss"
+  | "vary-miss";
 
 export interface ForwardOutcome {
   readonly reason: ForwardReason;

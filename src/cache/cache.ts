@@ -3,7 +3,6 @@
 // no clusters.
 
 import type { Clock } from "../clock.ts";
-import { withoutFields } from "../http/fields.ts";
 import type { RequestHead, ResponseHead } from "../http/message.ts";
 import { type Answer, answerFrom, refusalFrom } from "./answer.ts";
 import { type CacheOptions, CacheState, type CacheStats } from "./cache-state.ts";
@@ -11,10 +10,10 @@ import { type ForwardReason, hitStatus } from "./cache-status.ts";
 import { Fill, type FillReader, type FillTicket } from "./collapse.ts";
 import { CachePlan } from "./fill-plan.ts";
 import type { Forward, RouteCaching } from "./forward.ts";
+import { alone, type Asked, forwardOf, type Reasons, refreshing } from "./forward-request.ts";
 import { type CacheKey, type KeyMemory, keyOfUri, uriPrefixOf } from "./key.ts";
 import { bypassRule, lookupRule } from "./lookup-rule.ts";
 import type { MemoryStore } from "./memory-store.ts";
-import { CONDITIONS, isConditional, isParticular } from "./particular-requests.ts";
 import type { Claim } from "./peer-table.ts";
 import { hostForPeers } from "./peer-host.ts";
 import type { CachePeers } from "./peers.ts";
@@ -22,7 +21,6 @@ import { type OpenFill, OpenFills } from "./open-fills.ts";
 import { type RequestDirectives, requestDirectives } from "./policy/directives.ts";
 import { invalidatedUris } from "./policy/invalidation.ts";
 import type { RuleName } from "./policy/rules.ts";
-import { hasValidator, validatingFields } from "./policy/validation.ts";
 import { type Purge, type PurgeCount, type PurgeScope, purgeStored } from "./purge.ts";
 import { mayRecall, recall, type RecallSteps } from "./recall.ts";
 import type { SecondTier } from "./second-tier.ts";
@@ -102,13 +100,14 @@ export class Cache {
 
   /** What becomes of a request: an answer from the store, or a way to the origin server. */
   lookup(request: RequestHead, key: CacheKey | null, caching: RouteCaching, nowMs: number): Found {
+    const asked: Asked = { request, key, caching };
     const bypass = bypassRule(request, key, caching);
     if (bypass !== undefined || key === null) {
       const rule = bypass ?? "route_off";
-      return this.#bypass(request, key, caching, BYPASS_REASONS[rule], rule);
+      return this.#bypass(asked, BYPASS_REASONS[rule], rule);
     }
     const directives = requestDirectives(request.fields);
-    const found = this.#find(request, key, caching, directives, nowMs);
+    const found = this.#find(asked, key, directives, nowMs);
     if (found.kind === "forward" && directives.onlyIfCached && !mayRecall(this.#state, found)) {
       return this.#refuse();
     }
@@ -121,11 +120,11 @@ export class Cache {
    * one more.
    */
   join(forward: Forward, reader: FillReader, attempt: number): Joined {
-    const { key, request } = forward;
+    const { key } = forward;
     const mayWait = forward.sharing === "collapse" && attempt < ATTEMPTS_MAX && key !== null;
     if (attempt > 1) this.stats.released++;
     else if (COUNTED_AS_MISS.has(forward.rule)) this.stats.misses++;
-    const open = mayWait ? this.#fills.find(key, request) : undefined;
+    const open = mayWait ? this.#openFor(forward) : undefined;
     if (open !== undefined) {
       this.#state.stats.collapsed++;
       return { ticket: open.join(reader), fill: null, plan: null, peer: null };
@@ -188,23 +187,16 @@ export class Cache {
     }
   }
 
-  #find(
-    request: RequestHead,
-    key: CacheKey,
-    caching: RouteCaching,
-    directives: RequestDirectives,
-    nowMs: number,
-  ): Found {
+  #find(asked: Asked, key: CacheKey, directives: RequestDirectives, nowMs: number): Found {
+    const { request } = asked;
     const entry = this.#state.store.get(key);
-    const { verdict, rule, reason, stored } = lookupRule(request, directives, entry, nowMs);
-    if (verdict === "alone") return this.#alone(request, key, caching, reason, rule);
+    const found = lookupRule(request, directives, entry, nowMs);
+    const { verdict, rule, stored } = found;
+    if (verdict === "alone") return alone(asked, found);
     if (verdict === "forward" || stored === null) {
-      return this.#forward(request, key, caching, directives, reason, rule, stored);
+      return this.#forward(asked, { reason: found.reason, rule, stored }, directives);
     }
-    const refresh =
-      verdict === "use_and_validate"
-        ? this.#refresh(request, key, caching, directives, stored)
-        : null;
+    const refresh = verdict === "use_and_validate" ? this.#refresh(asked, stored) : null;
     return this.#answer(request, stored, rule, refresh, nowMs);
   }
 
@@ -229,88 +221,31 @@ export class Cache {
     };
   }
 
-  /**
-   * A validation in the background, without the conditions and ranges of the client; null while one
-   * is under way.
-   */
-  #refresh(
-    request: RequestHead,
-    key: CacheKey,
-    caching: RouteCaching,
-    directives: RequestDirectives,
-    stored: StoredResponse,
-  ): Forward | null {
+  /** A validation in the background; null while one is under way. */
+  #refresh(asked: Asked, stored: StoredResponse): Forward | null {
     // A HEAD request brings no content to store; the next GET will.
-    if (request.method !== "GET" || this.#fills.find(key, request) !== undefined) return null;
-    const whole = { ...request, fields: withoutFields(request.fields, CONDITIONS) };
-    const rule: RuleName = "stale_while_revalidate";
-    return this.#forward(whole, key, caching, directives, "stale", rule, stored);
+    if (asked.request.method !== "GET") return null;
+    const reasons: Reasons = { reason: "stale", rule: "stale_while_revalidate", stored };
+    const whole = refreshing(asked, stored);
+    const forward = this.#forward(whole, reasons, requestDirectives(whole.request.fields));
+    return this.#openFor(forward) === undefined ? forward : null;
   }
 
-  #forward(
-    request: RequestHead,
-    key: CacheKey,
-    caching: RouteCaching,
-    directives: RequestDirectives,
-    reason: ForwardReason,
-    rule: RuleName,
-    stored: StoredResponse | null,
-  ): Forward {
-    const isGet = request.method === "GET";
-    const validates = isGet && stored !== null && hasValidator(stored.metadata);
-    const fields = validates ? validatingFields(request.fields, stored.metadata) : request.fields;
-    // Who wants only what is stored waits for no origin server, and nobody for them.
-    const isForeground = rule !== "stale_while_revalidate";
-    const mayShare =
-      isGet &&
-      !(directives.onlyIfCached && isForeground) &&
-      (validates || !isConditional(request.fields)) &&
-      !isParticular(directives) &&
-      !this.#state.isUncacheable(key, this.#state.clock.nowMs());
-    return {
-      kind: "forward",
-      request,
-      key,
-      caching,
-      reason,
-      rule,
-      fields,
-      stored,
-      validation: validates ? "ours" : "none",
-      sharing: mayShare ? "collapse" : "alone",
-    };
+  #forward(asked: Asked, reasons: Reasons, directives: RequestDirectives): Forward {
+    const { key } = asked;
+    const nowMs = this.#state.clock.nowMs();
+    const isUncacheable = key !== null && this.#state.isUncacheable(key, nowMs);
+    return forwardOf(asked, reasons, directives, { nowMs, isUncacheable });
   }
 
-  #alone(
-    request: RequestHead,
-    key: CacheKey | null,
-    caching: RouteCaching,
-    reason: ForwardReason,
-    rule: RuleName,
-  ): Forward {
-    return {
-      kind: "forward",
-      request,
-      key,
-      caching,
-      reason,
-      rule,
-      fields: request.fields,
-      stored: null,
-      validation: "none",
-      sharing: "alone",
-    };
+  /** What is on its way already, and may be waited for. */
+  #openFor({ key, request, range }: Forward): Fill | undefined {
+    return key === null ? undefined : this.#fills.find(key, request, range);
   }
 
-  #bypass(
-    request: RequestHead,
-    key: CacheKey | null,
-    caching: RouteCaching,
-    reason: ForwardReason,
-    rule: RuleName,
-  ): Forward {
+  #bypass(asked: Asked, reason: ForwardReason, rule: RuleName): Forward {
     this.stats.bypassed++;
-    return this.#alone(request, key, caching, reason, rule);
+    return alone(asked, { reason, rule });
   }
 
   /** RFC 9111 section 5.2.1.7. */
@@ -351,8 +286,10 @@ export class Cache {
       },
       unsafe: (head) => this.#invalidate(forward, head, plan),
     });
+    // Workers share what is whole.
+    const isForAll = forward.range === null;
     const shared = isJoinable ? new Fill(plan, limits, this.#state.budget) : null;
-    const coordinates = shared !== null && key !== null && this.#peers !== null;
+    const coordinates = isForAll && shared !== null && key !== null && this.#peers !== null;
     let claim: Claim = coordinates ? this.#peers.claim(key) : "nobody";
     const peer = typeof claim === "number" ? claim : null;
     const open: OpenFill | null =
@@ -391,4 +328,9 @@ const BYPASS_REASONS = {
 const NO_NAMES: readonly string[] = [];
 
 /** Neither a way around the cache nor a validation for a request that has its answer. */
-const COUNTED_AS_MISS: ReadonlySet<RuleName> = new Set(["uri_miss", "vary_miss", "stale"]);
+const COUNTED_AS_MISS: ReadonlySet<RuleName> = new Set([
+  "partial_miss",
+  "stale",
+  "uri_miss",
+  "vary_miss",
+]);

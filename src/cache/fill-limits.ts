@@ -1,4 +1,10 @@
-// Owns the bounds of responses that are on their way from the origin server.
+// Owns the bounds of responses that are on their way from the origin server, and of what is stored
+// of them.
+
+import { getField } from "../http/fields.ts";
+import type { ResponseHead } from "../http/message.ts";
+import type { StoreDecision } from "./policy/storing.ts";
+import { TAGS_MAX } from "./policy/tags.ts";
 
 export interface FillLimits {
   /** Content of one response that is kept for storing. */
@@ -37,4 +43,31 @@ export class FillBudget {
   release(bytes: number): void {
     this.usedBytes -= bytes;
   }
+}
+
+/** A response that says beforehand that it is too large is not worth the memory until it is. */
+export function fitted(
+  decision: StoreDecision,
+  head: ResponseHead,
+  { tags, bytesMax }: { readonly tags: readonly string[]; readonly bytesMax: number },
+): StoreDecision {
+  if (decision.store && tags.length > TAGS_MAX) return { store: false, rule: "too_many_tags" };
+  const length = Number(getField(head.fields, "content-length") ?? 0);
+  return decision.store && length > bytesMax ? { store: false, rule: "too_large" } : decision;
+}
+
+/**
+ * The upstream fails a response that is cut short; this is the last line (RFC 9111 section 3.3).
+ * One of unknown length may have become larger than the route stores.
+ */
+export function isWhole(
+  head: ResponseHead,
+  pieces: readonly Uint8Array[],
+  bytesMax: number,
+): boolean {
+  const declared = getField(head.fields, "content-length");
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
+  if (length > bytesMax) return false;
+  return declared === undefined || Number(declared) === length;
 }

@@ -3,24 +3,26 @@
 // for one fill.
 
 import { FAILURES, type GatewayError } from "../http/errors.ts";
-import { fieldValues, getField, withoutFields } from "../http/fields.ts";
+import { getField, withoutFields } from "../http/fields.ts";
 import type { RequestHead, ResponseHead } from "../http/message.ts";
-import { type Answer, answerFrom } from "./answer.ts";
+import type { ContentRange } from "../http/ranges.ts";
 import type { CacheState } from "./cache-state.ts";
 import { forwardStatus } from "./cache-status.ts";
 import type { FillPlan, FillVerdict, StoredAnswer } from "./fill-contract.ts";
+import { fitted, isWhole } from "./fill-limits.ts";
 import type { Forward } from "./forward.ts";
-import type { CacheKey } from "./key.ts";
-import { requestDirectives, responseDirectives } from "./policy/directives.ts";
-import { ageSeconds, type ExchangeTimes, metadataOf } from "./policy/freshness.ts";
+import { type CacheKey, pathWithoutQuery } from "./key.ts";
+import { ageSeconds, type ExchangeTimes } from "./policy/freshness.ts";
 import { isSafe } from "./policy/invalidation.ts";
-import { isOriginFailure, standInRule } from "./policy/reuse.ts";
+import { isOriginFailure } from "./policy/reuse.ts";
 import type { RuleName } from "./policy/rules.ts";
-import { mayStore, type StoreDecision, storedFields } from "./policy/storing.ts";
-import { headAgrees, isAboutStored, updatedFields } from "./policy/validation.ts";
-import { hasTagFields, TAGS_MAX, tagsOf, withoutTagFields } from "./policy/tags.ts";
+import { mayStore, type StoreDecision } from "./policy/storing.ts";
+import { headAgrees, isAboutStored } from "./policy/validation.ts";
+import { hasTagFields, tagsOf, withoutTagFields } from "./policy/tags.ts";
 import { type SelectingField, selectingFields, selects } from "./policy/vary.ts";
+import { ownerOf, revised, type Revision, type StoredContent, withPart } from "./revision.ts";
 import type { JournalPosition } from "./second-tier.ts";
+import { type OriginFailure, standInAnswers, validatedAnswers } from "./stored-answers.ts";
 import { StoredResponse } from "./stored-response.ts";
 
 /** What a plan tells the cache that made it. */
@@ -41,6 +43,7 @@ export class CachePlan implements FillPlan {
   #responseMs = 0;
   /** Another worker has asked the origin server. */
   #isPeers = false;
+  #isSpliced = false;
   readonly #authorization: string | undefined;
   /** Which requests may wait; before the head, a guess from what is stored under the key. */
   #selecting: readonly SelectingField[];
@@ -72,6 +75,16 @@ export class CachePlan implements FillPlan {
     return selectingFields(all, request.fields);
   }
 
+  /** The client's Range that the response is for; null: for all of the content. */
+  get range(): string | null {
+    return this.#forward.range;
+  }
+
+  /** What was missing has come: the head that is decided upon is that of the whole answer. */
+  spliced(): void {
+    this.#isSpliced = true;
+  }
+
   /** When the response was asked for, and when its head came. */
   get times(): ExchangeTimes {
     return { requestMs: this.#requestMs, responseMs: this.#responseMs };
@@ -91,12 +104,17 @@ export class CachePlan implements FillPlan {
     this.#tags = tagsOf(head.fields, this.#forward.caching.tags);
     if (!isSafe(request.method)) this.#events.unsafe(head);
     if (request.method === "HEAD") this.#updateByHead(head, nowMs);
+    if (this.#isMisfit(head) && stored !== null) {
+      this.#drop(stored);
+      return { kind: "retry" };
+    }
     if (stored !== null && request.method === "GET") {
       if (head.status === 304 && this.#forward.validation === "ours") {
         return this.#validated(stored, head, nowMs);
       }
       if (isOriginFailure(head.status)) {
-        const answerFor = this.#standInAt(nowMs, head.status, 0);
+        const originStatus = head.status;
+        const answerFor = this.#standIn({ originStatus, disconnectedSeconds: 0 });
         if (answerFor !== undefined) return { kind: "answer", answerFor };
       }
     }
@@ -104,11 +122,31 @@ export class CachePlan implements FillPlan {
     if (key === null || mode.kind === "off") return { kind: "pass" };
     const times = this.times;
     const decision = mayStore(request, head, times, mode, this.#state.options.freshness);
-    this.#decision = this.#fitted(decision, head);
+    const limits = { tags: this.#tags, bytesMax: this.#objectBytesMax };
+    this.#decision = fitted(this.#placed(decision, key), head, limits);
     if (request.method === "GET") this.#learn(this.#decision, key, head, nowMs);
     if (!this.#decision.store) return { kind: "pass" };
     this.#selecting = this.#selectedBy(this.#decision.vary);
     return { kind: "store" };
+  }
+
+  /** The origin server was asked for a part, and what came does not complete what is stored. */
+  #isMisfit({ status }: ResponseHead): boolean {
+    return this.#forward.splice !== null && !this.#isSpliced && MISFITS.has(status);
+  }
+
+  /** A part needs something that it belongs to, or fields of its own. */
+  #placed(decision: StoreDecision, key: CacheKey): StoreDecision {
+    if (!decision.store || decision.part === null) return decision;
+    const owner = this.#ownerOf(key, decision, decision.part);
+    return typeof owner === "string" ? { store: false, rule: owner } : decision;
+  }
+
+  /** By what is stored now for this request. */
+  #ownerOf(key: CacheKey, { metadata }: Stored, part: ContentRange) {
+    const { fields } = this.#forward.request;
+    const current = this.#state.store.peek(key)?.select(fields);
+    return ownerOf(current, { part, metadata, requestFields: fields });
   }
 
   /** Nothing that this fill brings is stored: what it was asked for has changed since. */
@@ -129,7 +167,11 @@ export class CachePlan implements FillPlan {
   standIn(error: GatewayError): StoredAnswer | undefined {
     const isOrigins = FAILURES[error.code].source === "upstream";
     const disconnectedSeconds = isOrigins ? this.#state.options.disconnectedStaleSeconds : 0;
-    return this.#standInAt(this.#state.clock.nowMs(), 0, disconnectedSeconds);
+    return this.#standIn({ originStatus: 0, disconnectedSeconds });
+  }
+
+  #standIn(failure: OriginFailure): StoredAnswer | undefined {
+    return standInAnswers(this.#state, this.#forward, failure);
   }
 
   admits(request: RequestHead): boolean {
@@ -165,10 +207,20 @@ export class CachePlan implements FillPlan {
     const { key } = this.#forward;
     const head = this.#head;
     if (decision === null || !decision.store || head === null || key === null) return;
-    if (this.isOutdated(this.#tags) || !this.#isWhole(head, pieces)) return;
+    if (this.isOutdated(this.#tags) || !isWhole(head, pieces, this.#objectBytesMax)) return;
+    if (decision.part === null) this.#store(key, head, decision, pieces);
+    else this.#storePart(key, decision, decision.part, pieces);
+  }
+
+  #store(
+    key: CacheKey,
+    { status, reason }: ResponseHead,
+    decision: Stored,
+    content: StoredContent,
+  ): void {
     const stored = new StoredResponse(
       {
-        head: { status: head.status, reason: head.reason, fields: decision.fields },
+        head: { status, reason, fields: decision.fields },
         metadata: decision.metadata,
         selecting: this.#selecting,
         format: this.#state.options.format,
@@ -176,13 +228,57 @@ export class CachePlan implements FillPlan {
         path: pathWithoutQuery(this.#forward.request.path),
         tags: this.#tags,
       },
-      pieces,
+      content,
       "copy",
     );
     const { fields } = this.#forward.request;
-    const kept = this.#state.store.put(key, stored, (one) => selects(one.selecting, fields));
+    const kept = this.#keep(key, stored, (one) => selects(one.selecting, fields));
     if (kept) this.#state.stats.stored++;
-    this.#state.secondTier?.write(key, stored, this.#position);
+  }
+
+  /** RFC 9111 section 3.4. */
+  #storePart(
+    key: CacheKey,
+    decision: Stored,
+    part: ContentRange,
+    pieces: readonly Uint8Array[],
+  ): void {
+    let bytes = 0;
+    for (const piece of pieces) bytes += piece.length;
+    const owner = this.#ownerOf(key, decision, part);
+    if (bytes !== part.end - part.start || typeof owner === "string") return;
+    const isComplete = owner !== null && owner.parts === null;
+    const content = isComplete
+      ? owner.kept
+      : withPart(owner?.parts ?? null, part, pieces, this.#objectBytesMax);
+    if (owner === null) {
+      this.#store(key, { status: 200, reason: "", fields: [] }, decision, content);
+      return;
+    }
+    const { current, mayKeep } = revised(owner, decision.fields, content, this.#revision(owner));
+    if (this.isOutdated(this.#tags)) return;
+    if (mayKeep) this.#keep(key, current, (one) => one === owner);
+    else this.#drop(owner);
+  }
+
+  /** What is incomplete stays in memory: a second tier has whole responses alone. */
+  #keep(
+    key: CacheKey,
+    stored: StoredResponse,
+    supersedes: (one: StoredResponse) => boolean,
+  ): boolean {
+    const kept = this.#state.store.put(key, stored, supersedes);
+    if (stored.parts === null) this.#state.secondTier?.write(key, stored, this.#position);
+    return kept;
+  }
+
+  #revision(stored: StoredResponse): Revision {
+    const { caching } = this.#forward;
+    const { freshness, format } = this.#state.options;
+    // A 304 need not repeat the tags (RFC 9110 section 15.4.5).
+    if (this.#head === null || !hasTagFields(this.#head.fields)) this.#tags = stored.tags;
+    const times = this.times;
+    return { times, caching, freshness, format, tags: this.#tags };
   }
 
   abandon(reason: "too_large" | "over_budget"): void {
@@ -208,7 +304,8 @@ export class CachePlan implements FillPlan {
     // A failure says nothing about the next response, and neither does one to a request unlike
     // others.
     const isTypical = sharing === "collapse" || validation === "ours";
-    if (head.status >= 500 || !isTypical) return;
+    // What is said of one range says little of the whole.
+    if (head.status >= 500 || !isTypical || this.range !== null) return;
     this.#state.rememberUncacheable(key, nowMs);
     if (!decision.store && stored !== null && !ABOUT_REQUEST.has(decision.rule)) this.#drop(stored);
   }
@@ -218,56 +315,16 @@ export class CachePlan implements FillPlan {
     return Math.min(objectBytesMax, this.#forward.caching.objectBytesMax ?? objectBytesMax);
   }
 
-  /** A response that says beforehand that it is too large is not worth the memory until it is. */
-  #fitted(decision: StoreDecision, head: ResponseHead): StoreDecision {
-    if (decision.store && this.#tags.length > TAGS_MAX) {
-      return { store: false, rule: "too_many_tags" };
-    }
-    const length = Number(getField(head.fields, "content-length") ?? 0);
-    const tooLarge = length > this.#objectBytesMax;
-    return decision.store && tooLarge ? { store: false, rule: "too_large" } : decision;
-  }
-
-  /**
-   * The upstream fails a response that is cut short; this is the last line (RFC 9111 section 3.3).
-   * One of unknown length may have become larger than the route stores.
-   */
-  #isWhole(head: ResponseHead, pieces: readonly Uint8Array[]): boolean {
-    const declared = getField(head.fields, "content-length");
-    let length = 0;
-    for (const piece of pieces) length += piece.length;
-    if (length > this.#objectBytesMax) return false;
-    return declared === undefined || Number(declared) === length;
-  }
-
   #validated(stored: StoredResponse, head: ResponseHead, nowMs: number): FillVerdict {
     if (!isAboutStored(stored.metadata, head.fields, nowMs)) {
       this.#drop(stored);
       return { kind: "retry" };
     }
     this.#state.stats.revalidated++;
-    const current = this.#freshened(stored, head, nowMs);
-    const { metadata } = current;
-    const sharedSeconds = metadata.lifetimeSeconds + metadata.staleWhileRevalidateSeconds;
-    const isShared = !metadata.noCache && nowMs < metadata.bornMs + sharedSeconds * 1000;
+    const current = this.#freshened(stored, head);
     return {
       kind: "answer",
-      answerFor: (reader) => {
-        const isLeader = reader.request === this.#forward.request;
-        // What is validated before each use may be one client's: this says nothing of others.
-        if (!isLeader && !(isShared && selects(current.selecting, reader.request.fields)))
-          return null;
-        const status = forwardStatus(this.#state.cacheName, {
-          reason: this.#forward.reason,
-          status: 304,
-          stored: true,
-          collapsed: !isLeader,
-          ttlSeconds: current.ttlSeconds(nowMs),
-          detail: undefined,
-        });
-        const answer = answerFrom(current, reader.request, status, nowMs);
-        return isLeader ? withCookies(answer, head) : answer;
-      },
+      answerFor: validatedAnswers(this.#state.cacheName, this.#forward, current, { head, nowMs }),
     };
   }
 
@@ -275,35 +332,13 @@ export class CachePlan implements FillPlan {
    * The stored response with the newer fields and times (RFC 9111 sections 3.2 and 4.3.4), put into
    * the store.
    */
-  #freshened(stored: StoredResponse, newer: ResponseHead, nowMs: number): StoredResponse {
-    const { key, caching } = this.#forward;
-    const { freshness, format } = this.#state.options;
-    // A 304 need not repeat the tags (RFC 9110 section 15.4.5).
-    if (!hasTagFields(newer.fields)) this.#tags = stored.tags;
-    const old = stored.head();
-    const fields = updatedFields(old.fields, newer.fields, nowMs);
-    const head = { status: old.status, reason: old.reason, fields };
-    const directives = responseDirectives(fields, freshness.targetedFields);
-    const times = { requestMs: this.#requestMs, responseMs: nowMs };
-    const current = new StoredResponse(
-      {
-        head: { ...head, fields: storedFields(fields, directives.strippedFields, nowMs) },
-        metadata: metadataOf(head, directives, times, caching.mode, freshness),
-        selecting: stored.selecting,
-        format,
-        rules: caching.rules,
-        path: stored.path,
-        tags: this.#tags,
-      },
-      [stored.content],
-      stored.sharesContent ? "share" : "copy",
-    );
+  #freshened(stored: StoredResponse, newer: ResponseHead): StoredResponse {
+    const { key } = this.#forward;
+    const revision = this.#revision(stored);
+    const { current, mayKeep } = revised(stored, newer.fields, stored.kept, revision);
     // A 304 may also say that nothing is to be kept any longer (RFC 9111 section 5.2.2.5).
-    if (key === null || directives.noStore || directives.private) this.#drop(stored);
-    else if (!this.isOutdated(this.#tags)) {
-      this.#state.store.put(key, current, (one) => one === stored);
-      this.#state.secondTier?.write(key, current, this.#position);
-    }
+    if (key === null || !mayKeep) this.#drop(stored);
+    else if (!this.isOutdated(this.#tags)) this.#keep(key, current, (one) => one === stored);
     return current;
   }
 
@@ -311,36 +346,10 @@ export class CachePlan implements FillPlan {
     const { stored } = this.#forward;
     if (stored === null || head.status === 304 || head.status >= 500) return;
     if (headAgrees(stored.metadata, stored.contentLength, head, nowMs)) {
-      this.#freshened(stored, head, nowMs);
+      this.#freshened(stored, head);
     } else if (head.status === stored.status) {
       this.#drop(stored);
     }
-  }
-
-  #standInAt(
-    nowMs: number,
-    originStatus: number,
-    disconnectedSeconds: number,
-  ): StoredAnswer | undefined {
-    const { stored, request } = this.#forward;
-    if (stored === null || request.method !== "GET" || stored.isWithdrawn) return undefined;
-    const directives = requestDirectives(request.fields);
-    const rule = standInRule(stored.metadata, directives, nowMs, disconnectedSeconds);
-    if (rule === undefined) return undefined;
-    return (reader) => {
-      if (reader.request !== request && !selects(stored.selecting, reader.request.fields))
-        return null;
-      this.#state.stats.stale++;
-      const status = forwardStatus(this.#state.cacheName, {
-        reason: this.#forward.reason,
-        status: originStatus,
-        stored: false,
-        collapsed: reader.request !== request,
-        ttlSeconds: stored.ttlSeconds(nowMs),
-        detail: rule,
-      });
-      return answerFrom(stored, reader.request, status, nowMs);
-    };
   }
 
   #drop(stored: StoredResponse): void {
@@ -359,7 +368,7 @@ export class CachePlan implements FillPlan {
     const isPlainMethod = refused === "method" || refused === "route_off";
     return forwardStatus(this.#state.cacheName, {
       reason: this.#forward.reason,
-      status,
+      status: this.#isSpliced ? 206 : status,
       stored,
       collapsed: role === "collapsed",
       ttlSeconds,
@@ -367,6 +376,11 @@ export class CachePlan implements FillPlan {
     });
   }
 }
+
+type Stored = Extract<StoreDecision, { readonly store: true }>;
+
+/** For what was not asked for, or is no longer there. */
+const MISFITS: ReadonlySet<number> = new Set([206, 304, 416]);
 
 function isShareable(decision: StoreDecision, nowMs: number): boolean {
   return decision.store && nowMs < decision.shareableUntilMs;
@@ -376,18 +390,3 @@ function isShareable(decision: StoreDecision, nowMs: number): boolean {
 const ABOUT_REQUEST: ReadonlySet<RuleName> = new Set(["request_no_store", "authorization"]);
 
 const AGE = new Set(["age"]);
-const SET_COOKIE = new Set(["set-cookie"]);
-
-/** The cookies of a 304 are for the client whose request it answers, and for nobody else. */
-function withCookies(answer: Answer, head: ResponseHead): Answer {
-  const cookies = fieldValues(head.fields, "set-cookie");
-  if (cookies.length === 0) return answer;
-  const others = withoutFields(answer.head.fields, SET_COOKIE);
-  const fields = [...others, ...cookies.flatMap((cookie) => ["Set-Cookie", cookie])];
-  return { ...answer, head: { ...answer.head, fields } };
-}
-
-function pathWithoutQuery(path: string): string {
-  const query = path.indexOf("?");
-  return query < 0 ? path : path.slice(0, query);
-}

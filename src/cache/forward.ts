@@ -7,6 +7,7 @@ import type { CacheKey } from "./key.ts";
 import type { KeyPlan } from "./key-plan.ts";
 import type { CacheMode } from "./policy/freshness.ts";
 import type { RuleName } from "./policy/rules.ts";
+import type { Splice } from "./splice.ts";
 import type { HitRules, StoredResponse } from "./stored-response.ts";
 
 /** How the route of a request caches. One object for all requests of a route. */
@@ -42,6 +43,10 @@ export interface Forward {
   readonly stored: StoredResponse | null;
   /** Our own conditions are in `fields`: a 304 is about `stored`. */
   readonly validation: "ours" | "none";
+  /** What is missing is asked for, and `stored` has the rest; null: all is asked for. */
+  readonly splice: Splice | null;
+  /** The Range of the client that the response will be for; null: for all of the content. */
+  readonly range: string | null;
   /** Whether others may wait for this response, and this request for that of another. */
   readonly sharing: "collapse" | "alone";
 }

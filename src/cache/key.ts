@@ -141,3 +141,9 @@ function withoutDefaultPort(scheme: "http" | "https", authority: string): string
   const suffix = scheme === "https" ? ":443" : ":80";
   return authority.endsWith(suffix) ? authority.slice(0, -suffix.length) : authority;
 }
+
+/** For the log, where a query may hold secrets. */
+export function pathWithoutQuery(path: string): string {
+  const query = path.indexOf("?");
+  return query < 0 ? path : path.slice(0, query);
+}

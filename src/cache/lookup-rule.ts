@@ -3,7 +3,7 @@
 // the cache decides with it and `explain` says with it what the cache would decide.
 
 import type { RequestHead } from "../http/message.ts";
-import { preconditionOf } from "./answer.ts";
+import { preconditionOf, suffices } from "./answer.ts";
 import type { CacheEntry } from "./cache-entry.ts";
 import type { ForwardReason } from "./cache-status.ts";
 import type { RouteCaching } from "./forward.ts";
@@ -59,6 +59,10 @@ export function lookupRule(
     return { verdict: "alone", rule: "precondition", reason: "request", stored };
   }
   trace?.passed("precondition");
+  if (!suffices(stored, request, nowMs)) {
+    return { verdict: "forward", rule: "partial_miss", reason: "partial", stored };
+  }
+  if (stored.parts !== null) trace?.passed("partial_miss");
   const { verdict, rule } = reuse(stored.metadata, directives, nowMs, trace);
   const reason: ForwardReason = rule.startsWith("request") ? "request" : "stale";
   return { verdict: verdict === "validate" ? "forward" : verdict, rule, reason, stored };

@@ -50,14 +50,16 @@ export class OpenFills {
   }
 
   /** One that this request may join. */
-  find(key: CacheKey, request: RequestHead): Fill | undefined {
-    return this.findOpen(key, request)?.fill ?? undefined;
+  find(key: CacheKey, request: RequestHead, range: string | null): Fill | undefined {
+    return this.findOpen(key, request, range)?.fill ?? undefined;
   }
 
-  findOpen(key: CacheKey, request: RequestHead): OpenFill | undefined {
+  /** `range`: the one that the response has to be for. */
+  findOpen(key: CacheKey, request: RequestHead, range: string | null): OpenFill | undefined {
     for (let open = this.#chains[chainOf(key)] ?? null; open !== null; open = open.next) {
       const { fill } = open;
-      if (fill !== null && open.key.equals(key) && fill.admits(request)) return open;
+      if (fill === null || open.plan.range !== range) continue;
+      if (open.key.equals(key) && fill.admits(request)) return open;
     }
     return undefined;
   }

@@ -19,7 +19,7 @@ export function hostForPeers(
   return {
     joinFill: (uri, request, reader) => {
       const key = keyOfUri(memory, uri);
-      const open = key === undefined ? undefined : fills.findOpen(key, request);
+      const open = key === undefined ? undefined : fills.findOpen(key, request, null);
       // A fill that itself comes from a peer is not passed on: nobody waits in a circle.
       if (open === undefined || open.fill === null || open.peer !== null) return null;
       const ticket = open.fill.join(reader, "peer");

@@ -16,7 +16,7 @@ import { RULES, type Rule, type RuleName } from "./policy/rules.ts";
 import { mayStore, type RequestView, type StoreDecision } from "./policy/storing.ts";
 
 export { evaluate as evaluatePreconditions } from "../http/conditional.ts";
-export { parseRange } from "../http/ranges.ts";
+export { parseContentRange, parseRanges } from "../http/ranges.ts";
 export type { CacheMode, ExchangeTimes, FreshnessOptions, RequestView, Reuse, Rule, RuleName };
 export type { RequestHead, ResponseHead, StoredMetadata, StoreDecision };
 export { invalidatedUris } from "./policy/invalidation.ts";

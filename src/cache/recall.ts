@@ -2,6 +2,7 @@
 // is validated for them, or is none and the origin server is asked (RFC 9111 section 4). The one
 // that leads asks for all, so that coalescing covers the second tier too.
 
+import type { RequestHead } from "../http/message.ts";
 import { type Answer, answerFrom, preconditionOf, refusalFrom } from "./answer.ts";
 import type { CacheState } from "./cache-state.ts";
 import { hitStatus } from "./cache-status.ts";
@@ -9,7 +10,8 @@ import type { LedFill } from "./cache.ts";
 import type { FillReader } from "./collapse.ts";
 import type { CachePlan } from "./fill-plan.ts";
 import type { Forward } from "./forward.ts";
-import type { CacheKey } from "./key.ts";
+import { refreshing } from "./forward-request.ts";
+import { type CacheKey, pathWithoutQuery } from "./key.ts";
 import { requestDirectives, responseDirectives } from "./policy/directives.ts";
 import { metadataOf } from "./policy/freshness.ts";
 import { reuse } from "./policy/reuse.ts";
@@ -31,6 +33,7 @@ export interface RecallSteps {
 
 /** Forwarded for want of something stored: what another instance has stored would do. */
 const RECALLED: ReadonlySet<RuleName> = new Set([
+  "partial_miss",
   "uri_miss",
   "vary_miss",
   "stale",
@@ -158,7 +161,10 @@ class Recaller {
     }
     this.#tier.count(verdict === "use" ? "hit" : "stale");
     this.#fill.onRecalled((reader) => this.#answer(stored, reader));
-    if (verdict === "use_and_validate") this.#steps.refresh(this.#validation(stored, rule));
+    // A HEAD request brings no content to store; the next GET will.
+    if (verdict !== "use_and_validate" || request.method !== "GET") return;
+    const { request: whole } = refreshing(this.#forward, stored);
+    this.#steps.refresh({ ...this.#validation(stored, rule, whole), request: whole });
   }
 
   /** Only-if-cached is refused instead; only the validation behind its answer may go on. */
@@ -194,8 +200,7 @@ class Recaller {
     const aged = { ...head, fields: [...value.fields, ...age] };
     const times = { requestMs: responseMs - (initialAgeMs % 1000), responseMs };
     const metadata = metadataOf(aged, directives, times, caching.mode, freshness);
-    const query = request.path.indexOf("?");
-    const path = query < 0 ? request.path : request.path.slice(0, query);
+    const path = pathWithoutQuery(request.path);
     const { tags, content } = value;
     const parts = { head, metadata, selecting, format, rules: caching.rules, path, tags };
     const stored = new StoredResponse(parts, [content], "copy");
@@ -208,9 +213,13 @@ class Recaller {
     this.#state.store.put(this.#key, stored, (one) => selects(one.selecting, fields));
   }
 
-  #validation(stored: StoredResponse, rule: RuleName): Forward {
-    const { request } = this.#forward;
-    const forward: Forward = { ...this.#forward, stored, reason: "stale", rule };
+  #validation(
+    stored: StoredResponse,
+    rule: RuleName,
+    request: RequestHead = this.#forward.request,
+  ): Forward {
+    const whole = { splice: null, range: null };
+    const forward: Forward = { ...this.#forward, ...whole, stored, reason: "stale", rule };
     if (request.method !== "GET" || !hasValidator(stored.metadata)) return forward;
     const fields = validatingFields(request.fields, stored.metadata);
     return { ...forward, fields, validation: "ours" };

@@ -5,6 +5,8 @@
 import { STATUS_CODES } from "node:http";
 import { fieldValues, trimOws, withoutFields } from "../http/fields.ts";
 import type { ResponseHead } from "../http/message.ts";
+import type { ByteRange } from "../http/ranges.ts";
+import { ContentParts } from "./content-parts.ts";
 import { ageSeconds } from "./policy/freshness.ts";
 import type { StoredMetadata } from "./policy/metadata.ts";
 import type { SelectingField } from "./policy/vary.ts";
@@ -67,7 +69,10 @@ export class StoredResponse {
   readonly rules: HitRules;
   readonly path: string;
   readonly tags: readonly string[];
+  /** Of the whole representation. */
   readonly contentLength: number;
+  /** What there is of the content where that is not all (RFC 9111 section 3.3): no plain hit. */
+  readonly parts: ContentParts | null;
   /** A plain request is a hit from here on … (milliseconds, wall clock) */
   readonly hitFromMs: number;
   /** … until before here. 0 where each use needs a decision of the policy. */
@@ -104,10 +109,14 @@ export class StoredResponse {
   #mustMove = false;
 
   /**
-   * `content` is copied into the entry's own buffer when `placement` is "copy"; otherwise it must
-   * never change.
+   * `content` is copied into the entry's own buffer when `placement` is "copy"; otherwise, and
+   * where it is in parts, it must never change.
    */
-  constructor(parts: StoredParts, content: readonly Uint8Array[], placement: "copy" | "share") {
+  constructor(
+    parts: StoredParts,
+    content: readonly Uint8Array[] | ContentParts,
+    placement: "copy" | "share",
+  ) {
     const { metadata, format } = parts;
     this.status = parts.head.status;
     this.#metadata = metadata;
@@ -119,22 +128,25 @@ export class StoredResponse {
     this.#reason =
       parts.head.reason === "" ? (STATUS_CODES[parts.head.status] ?? "") : parts.head.reason;
     this.#upstreamStatus = fieldValues(parts.head.fields, "cache-status").map(trimOws).join(", ");
-    let contentLength = 0;
-    for (const piece of content) contentLength += piece.length;
-    this.contentLength = contentLength;
+    const isWhole = !(content instanceof ContentParts);
+    this.parts = isWhole ? null : content;
+    const pieces = isWhole ? content : [];
+    let pieceBytes = 0;
+    for (const piece of pieces) pieceBytes += piece.length;
+    this.contentLength = isWhole ? pieceBytes : content.length;
     this.hitFromMs = metadata.hitFromMs;
-    this.hitUntilMs = metadata.hitUntilMs;
+    this.hitUntilMs = isWhole ? metadata.hitUntilMs : 0;
 
-    const lines = staticLines(parts.head, contentLength);
+    const lines = staticLines(parts.head, this.contentLength);
     this.#headroom = this.#prefix(PREFIX_AGE_MAX, -PREFIX_AGE_MAX).length;
     this.#headEnd = this.#headroom + lines.length;
-    const shared = placement === "share" && content.length === 1 ? content[0] : undefined;
-    const contentRoom = shared === undefined ? contentLength : 0;
+    const shared = placement === "share" && pieces.length === 1 ? pieces[0] : undefined;
+    const contentRoom = shared === undefined ? pieceBytes : 0;
     this.#buffer = Buffer.allocUnsafeSlow(this.#headEnd + contentRoom);
     this.#buffer.write(lines, this.#headroom, "latin1");
     if (shared === undefined) {
       let offset = this.#headEnd;
-      for (const piece of content) {
+      for (const piece of pieces) {
         this.#buffer.set(piece, offset);
         offset += piece.length;
       }
@@ -147,21 +159,39 @@ export class StoredResponse {
     return this.#metadata;
   }
 
-  /** Content bytes; they never change, and stay valid for whoever holds the view. */
+  /**
+   * Content bytes of a whole response; they never change, and stay valid for whoever holds them.
+   */
   get content(): Uint8Array {
     return this.tail ?? this.#buffer.subarray(this.#headEnd);
   }
 
+  /** The content as the constructor takes it, for another version of this response. */
+  get kept(): readonly Uint8Array[] | ContentParts {
+    return this.parts ?? [this.content];
+  }
+
+  /** The range of the content is stored. */
+  has(range: ByteRange): boolean {
+    return this.parts === null || this.parts.covers(range);
+  }
+
+  /** Bytes of a range that is stored. */
+  slices({ start, end }: ByteRange): Uint8Array[] {
+    return this.parts?.slices({ start, end }) ?? [this.content.subarray(start, end)];
+  }
+
   /** Large content is handed to the next version of this response as it is. */
   get sharesContent(): boolean {
-    return this.contentLength > CONTIGUOUS_BYTES_MAX;
+    return this.parts === null && this.contentLength > CONTIGUOUS_BYTES_MAX;
   }
 
   /** Bytes that this variant takes, all told. */
   get sizeBytes(): number {
     let size = this.#buffer.length + this.path.length + STORED_OVERHEAD_BYTES;
     // Large content may get a second head beside the one that it is in one piece with.
-    if (this.contentLength > CONTIGUOUS_BYTES_MAX) size += this.#headEnd;
+    if (this.sharesContent) size += this.#headEnd;
+    if (this.parts !== null) size += this.parts.sizeBytes;
     if (this.tail !== null) size += this.contentLength;
     size += this.#upstreamStatus.length + this.metadata.etag.length;
     for (const field of this.selecting) size += selectingFieldBytes(field);

@@ -232,6 +232,7 @@ const CHANGES: Partial<Record<RuleName, readonly string[]>> = {
   method: ["GET or HEAD"],
   request_content: ["the request without content"],
   uri_miss: ["a response that is stored, by the next request"],
+  partial_miss: ["a range that is stored", "a response with all of it, by the next request"],
   vary_miss: ["a request with the values that a stored response was selected by"],
   fresh: ["a purge", "Cache-Control: no-cache in the request", "the end of its lifetime"],
   stale: ["stale-while-revalidate of the origin, or `stale` of the route"],

@@ -9,12 +9,13 @@ import type { FillReader, FillTicket } from "../cache/collapse.ts";
 import type { Forward } from "../cache/forward.ts";
 import { isSafe } from "../cache/policy/invalidation.ts";
 import { type CacheKey, keyOfTarget } from "../cache/key.ts";
+import { Splicing } from "../cache/splice.ts";
 import type { Clock } from "../clock.ts";
 import type { Core } from "../core/core.ts";
 import { GatewayError } from "../http/errors.ts";
 import type { Exchange, FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import type { OriginCall, OriginRequest } from "../upstream/attempt.ts";
+import type { OriginCall, OriginHandler, OriginRequest } from "../upstream/attempt.ts";
 import type { Try } from "../upstream/retry-rules.ts";
 import { hashKey } from "./affinity.ts";
 import { asLookedUp, isRead, mayBeStored } from "./cached-request.ts";
@@ -63,6 +64,7 @@ const IDEMPOTENT: ReadonlySet<string> = new Set([
 const FORWARD_OUTCOMES: Record<Forward["reason"], string> = {
   bypass: "bypass",
   method: "bypass",
+  partial: "partial",
   request: "bypass",
   stale: "expired",
   "uri-miss": "miss",
@@ -154,8 +156,10 @@ class Delivery implements DirectReader {
       if (reader === this) this.#exchange.outcome.cache = "collapsed";
       return ticket;
     }
-    const origin = ({ fields, request }: Forward): void => {
-      this.#lead({ method: request.method, fields }, fill);
+    const { clock } = this.#options;
+    const origin = ({ fields, request, splice }: Forward): void => {
+      const next = splice === null ? fill : new Splicing(splice, plan, fill, () => clock.nowMs());
+      this.#lead({ method: request.method, fields }, fill, next);
     };
     const refresh = (stale: Forward): void => {
       this.#join(stale, backgroundReader(stale.request));
@@ -168,10 +172,10 @@ class Delivery implements DirectReader {
     return ticket;
   }
 
-  /** `request`: what is asked, its fields those that go on. */
-  #lead(request: Forwarded, fill: LedFill | DirectFill): void {
+  /** `request`: what is asked, its fields those that go on; `next`: what the response goes through. */
+  #lead(request: Forwarded, fill: LedFill | DirectFill, next: OriginHandler = fill): void {
     const { cluster, upstreamRow } = this.#route;
-    const hop = new OriginHop(fill, upstreamRow, this.#options);
+    const hop = new OriginHop(next, upstreamRow, this.#options);
     const call = cluster.forward(this.#originRequest(request), hop);
     fill.attach(call);
     this.#call = call;
@@ -211,7 +215,7 @@ class Delivery implements DirectReader {
   onAnswer(answer: Answer): void {
     if (answer.recalled !== undefined) this.#exchange.outcome.cache = answer.recalled;
     this.#exchange.respond(this.#withOurs(answer.head), answer.length);
-    if (answer.content !== null) this.#exchange.write(answer.content);
+    for (const piece of answer.content) this.#exchange.write(piece);
     this.#exchange.end();
   }
 

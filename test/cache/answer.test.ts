@@ -38,7 +38,7 @@ describe("RFC 9111 4 the whole response", () => {
 
   test("RFC 9110 9.3.2 HEAD has the length, not the content", () => {
     const { head, content, length } = answer([], {}, "HEAD");
-    expect([head.status, content, length]).toEqual([200, null, 10]);
+    expect([head.status, content, length]).toEqual([200, [], 10]);
   });
 
   test("RFC 9211 2 members of caches before us come first", () => {
@@ -51,7 +51,7 @@ describe("RFC 9110 15.4.5 not modified", () => {
   test("has what guides caches, without representation metadata", () => {
     const { head, content } = answer(["If-None-Match", '"1"']);
     expect(head.status).toBe(304);
-    expect(content).toBeNull();
+    expect(content).toEqual([]);
     const kept = [
       "Date",
       DATE,
@@ -105,13 +105,12 @@ describe("RFC 9110 14 ranges of a whole stored response", () => {
 
   test("15.5.17 not satisfiable: the length, without content", () => {
     const { head, content, length } = range("bytes=10-");
-    expect([head.status, content, length]).toEqual([416, null, 0]);
+    expect([head.status, content, length]).toEqual([416, [], 0]);
     expect(head.fields).toContain("bytes */10");
     expect(head.fields).not.toContain("text/plain");
   });
 
   test.each<[string, string[], StoredOptions, string]>([
-    ["several ranges", ["Range", "bytes=0-1,3-4"], {}, "GET"],
     ["another unit", ["Range", "lines=0-1"], {}, "GET"],
     ["HEAD", ["Range", "bytes=0-1"], {}, "HEAD"],
     ["another status", ["Range", "bytes=0-1"], { status: 404 }, "GET"],
@@ -140,6 +139,6 @@ describe("RFC 9110 14 ranges of a whole stored response", () => {
       "",
       NOW_MS,
     );
-    expect(content?.buffer).toBe(stored.content.buffer);
+    expect(content[0]?.buffer).toBe(stored.content.buffer);
   });
 });

@@ -42,7 +42,7 @@ describe("hits and misses", () => {
   test("HEAD is answered from a stored GET, without content and with its length", () => {
     harness.store("/", FRESH, "content");
     const { answer } = harness.request("HEAD", "/");
-    expect([answer?.head.status, answer?.content, answer?.length]).toEqual([200, null, 7]);
+    expect([answer?.head.status, answer?.content, answer?.length]).toEqual([200, [], 7]);
   });
 
   test.each<[string, string[], string]>([

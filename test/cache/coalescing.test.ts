@@ -148,7 +148,7 @@ describe("not sharing", () => {
   });
 
   test.each<[string, string[]]>([
-    ["a range", ["Range", "bytes=0-1"]],
+    ["If-Range", ["Range", "bytes=0-1", "If-Range", '"x"']],
     ["a condition", ["If-None-Match", '"x"']],
     ["no-cache", ["Cache-Control", "no-cache"]],
     ["max-age", ["Cache-Control", "max-age=0"]],

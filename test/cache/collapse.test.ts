@@ -281,7 +281,7 @@ describe("failure", () => {
   test("before the head, with something stored that may stand in", () => {
     const { plan, fill, join, leader } = begin();
     const waiter = join();
-    plan.standInFor = () => ({ head: HEAD, content: bytes("old"), length: 3 });
+    plan.standInFor = () => ({ head: HEAD, content: [bytes("old")], length: 3 });
     fill.onError(ERROR);
     expect([leader.seen, waiter.seen]).toEqual(["200:old", "200:old"]);
   });
@@ -324,7 +324,7 @@ describe("a response that only informs", () => {
     const waiter = join();
     plan.verdict = {
       kind: "answer",
-      answerFor: (reader) => ({ head: HEAD, content: bytes(reader.request.path), length: 1 }),
+      answerFor: (reader) => ({ head: HEAD, content: [bytes(reader.request.path)], length: 1 }),
     };
     fill.onHead({ status: 503, reason: "", fields: [] });
     expect([leader.seen, waiter.seen]).toEqual(["200:/", "200:/"]);

@@ -7,6 +7,7 @@ import { CACHE_DEFAULTS, type CacheOptions } from "../../src/cache/cache-state.t
 import type { FillReader } from "../../src/cache/collapse.ts";
 import type { Forward, RouteCaching } from "../../src/cache/forward.ts";
 import type { CacheMode } from "../../src/cache/policy/freshness.ts";
+import { Splicing } from "../../src/cache/splice.ts";
 import { GatewayError } from "../../src/http/errors.ts";
 import { getField } from "../../src/http/fields.ts";
 import type { RequestHead } from "../../src/http/message.ts";
@@ -18,10 +19,10 @@ import { DATE, HIT_FORMAT, HIT_RULES, NOW_MS } from "./stored.ts";
 /** A request that reached the origin server. */
 export class OriginCall {
   readonly forward: Forward;
-  readonly fill: LedFill;
+  readonly fill: LedFill | Splicing;
   readonly source = new RecordingSource();
 
-  constructor(forward: Forward, fill: LedFill) {
+  constructor(forward: Forward, fill: LedFill | Splicing) {
     this.forward = forward;
     this.fill = fill;
   }
@@ -114,9 +115,12 @@ export class CacheHarness {
   }
 
   #join(forward: Forward, reader: FillReader, attempt: number) {
-    const { ticket, fill } = this.cache.join(forward, reader, attempt);
-    if (fill !== null) {
-      const call = new OriginCall(forward, fill);
+    const { ticket, fill, plan } = this.cache.join(forward, reader, attempt);
+    if (fill !== null && plan !== null) {
+      const { splice } = forward;
+      const nowMs = () => this.clock.nowMs();
+      const next = splice === null ? fill : new Splicing(splice, plan, fill, nowMs);
+      const call = new OriginCall(forward, next);
       this.callCount++;
       fill.attach(call.source);
       if (this.origin === null) this.calls.push(call);

@@ -50,6 +50,7 @@ export function storedResponse(options: StoredOptions = {}): StoredResponse {
   );
 }
 
-export function text(bytes: Uint8Array | null): string {
-  return bytes === null ? "" : Buffer.from(bytes).toString("latin1");
+export function text(bytes: Uint8Array | readonly Uint8Array[] | null): string {
+  const pieces = bytes instanceof Uint8Array ? [bytes] : (bytes ?? []);
+  return Buffer.concat(pieces).toString("latin1");
 }

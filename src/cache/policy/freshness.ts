@@ -61,8 +61,8 @@ export interface Lifetime {
 }
 
 /**
- * Status codes that are cacheable without explicit freshness (RFC 9110 section 15.1); 206 is not
- * stored here.
+ * Status codes that are cacheable without explicit freshness (RFC 9110 section 15.1); a 206 is
+ * judged as the 200 that it is a part of.
  */
 const HEURISTIC_STATUS = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]);
 
@@ -120,8 +120,6 @@ export function metadataOf(
     !directives.noCache && !directives.mustRevalidate && !directives.proxyRevalidate;
   const stale = (seconds: number | undefined) =>
     mayBeStale ? (routeStale ?? Math.max(0, seconds ?? 0)) : 0;
-  const lastModified = getField(fields, "last-modified") ?? "";
-  const lastModifiedMs = lastModified === "" ? Number.NaN : parseHttpDate(lastModified, responseMs);
   return {
     status,
     bornMs,
@@ -140,12 +138,24 @@ export function metadataOf(
       !mayBeStale ||
       lifetimeSeconds === 0 ||
       (directives.sMaxAge !== undefined && !directives.targeted),
+    ...validatorsOf(fields, responseMs),
+    hitFromMs: bornMs,
+    hitUntilMs: directives.noCache ? 0 : bornMs + lifetimeSeconds * 1000,
+  };
+}
+
+/** Validators, and the Date that says how strong one is (RFC 9110 section 8.8). */
+export function validatorsOf(
+  fields: FieldLines,
+  responseMs: number,
+): Pick<StoredMetadata, "dateMs" | "etag" | "lastModified" | "lastModifiedMs"> {
+  const lastModified = getField(fields, "last-modified") ?? "";
+  const lastModifiedMs = lastModified === "" ? Number.NaN : parseHttpDate(lastModified, responseMs);
+  return {
     dateMs: dateOf(fields, responseMs),
     etag: parseEntityTag(getField(fields, "etag") ?? "")?.text ?? "",
     lastModified: Number.isNaN(lastModifiedMs) ? "" : lastModified,
     lastModifiedMs,
-    hitFromMs: bornMs,
-    hitUntilMs: directives.noCache ? 0 : bornMs + lifetimeSeconds * 1000,
   };
 }
 

@@ -16,11 +16,26 @@ export const RULES = {
     section: "RFC 9111 3",
     text: "must-understand, and the status code is not understood",
   },
+  status_of_request: {
+    section: "RFC 9110 13, 14",
+    text: "the status code answers a condition or a range of this request alone",
+  },
   status_not_cacheable: {
     section: "RFC 9111 3",
     text: "no explicit freshness, and the status code has no heuristic one",
   },
-  partial_content: { section: "RFC 9111 3.3", text: "incomplete responses are not stored" },
+  partial_content: {
+    section: "RFC 9111 3.3",
+    text: "a 304, or a partial response that was not asked for, has several parts, or is no part",
+  },
+  partial_fields: {
+    section: "RFC 9110 15.3.7",
+    text: "a part for If-Range lacks the fields of the whole, and none of it is stored",
+  },
+  partial_other: {
+    section: "RFC 9111 3.4",
+    text: "nothing says that the part belongs to the whole response that is stored",
+  },
   request_content: {
     section: "RFC 9110 9.3.1",
     text: "the request has content, which is no part of the cache key",
@@ -101,7 +116,10 @@ export const RULES = {
     text: "stale, used because the origin server cannot be reached",
   },
   stale: { section: "RFC 9111 4.2.4", text: "stale: validated before use" },
-  range: { section: "RFC 9111 3.3", text: "a range of a response that is not stored" },
+  partial_miss: {
+    section: "RFC 9111 3.3",
+    text: "only parts of the response are stored, and not all that is asked for",
+  },
   precondition: {
     section: "RFC 9110 13.1",
     text: "a precondition that only the origin server evaluates",

@@ -1,9 +1,10 @@
-// Owns whether a response is stored, and which of its field lines (RFC 9111 sections 3, 3.1 and
-// 3.5). Pure.
+// Owns whether a response is stored, and which of its field lines (RFC 9111 sections 3, 3.1, 3.3
+// and 3.5). Pure.
 
 import { formatHttpDate, parseHttpDate } from "../../http/date.ts";
 import { getField, hasField, withoutFields, withoutHopByHop } from "../../http/fields.ts";
 import type { FieldLines, RequestHead, ResponseHead } from "../../http/message.ts";
+import { type ContentRange, parseContentRange } from "../../http/ranges.ts";
 import { type ResponseDirectives, requestDirectives, responseDirectives } from "./directives.ts";
 import {
   type CacheMode,
@@ -31,6 +32,8 @@ export type StoreDecision =
       /** Field lines to store: end-to-end ones, with a Date. */
       readonly fields: readonly string[];
       readonly vary: readonly string[];
+      /** Not null: the response is this part of the 200 that all else is about. */
+      readonly part: ContentRange | null;
       /** Until when requests that come while it is on its way may have it (RFC 9111 section 4). */
       readonly shareableUntilMs: number;
     }
@@ -39,12 +42,15 @@ export type StoreDecision =
 /** May the response to this request be stored, and what is then known of it? */
 export function mayStore(
   request: RequestView,
-  head: ResponseHead,
+  received: ResponseHead,
   times: ExchangeTimes,
   mode: CacheMode,
   options: FreshnessOptions,
 ): StoreDecision {
   if (mode.kind === "off") return refusal("route_off");
+  const part = received.status === 206 ? partOf(request, received) : null;
+  if (part === undefined) return refusal("partial_content");
+  const head = part === null ? received : asWhole(received);
   const directives = responseDirectives(head.fields, options.targetedFields);
   const forbidden = prohibition(request, head, directives);
   if (forbidden !== undefined) return refusal(forbidden);
@@ -70,6 +76,7 @@ export function mayStore(
     metadata,
     fields: storedFields(head.fields, directives.strippedFields, times.responseMs),
     vary,
+    part,
     shareableUntilMs: shareableUntilMs(metadata),
   };
 }
@@ -94,6 +101,25 @@ export function storedFields(
   return result;
 }
 
+/**
+ * The one range that a 206 holds; undefined where it was not asked for, holds several, is of
+ * another unit, or contradicts itself (RFC 9110 sections 14.4 and 15.3.7).
+ */
+function partOf(request: RequestView, head: ResponseHead): ContentRange | undefined {
+  if (request.method !== "GET" || !hasField(request.fields, "range")) return undefined;
+  const range = parseContentRange(getField(head.fields, "content-range") ?? "");
+  if (range === undefined) return undefined;
+  const length = getField(head.fields, "content-length");
+  return length === undefined || Number(length) === range.end - range.start ? range : undefined;
+}
+
+/** "As if it were an incomplete 200 (OK) response" (RFC 9111 section 3.3). */
+function asWhole(head: ResponseHead): ResponseHead {
+  return { status: 200, reason: "", fields: withoutFields(head.fields, OF_PART) };
+}
+
+const OF_PART = new Set(["content-length", "content-range"]);
+
 /** What forbids storing, whatever the freshness; undefined where nothing does. */
 function prohibition(
   request: RequestView,
@@ -103,7 +129,8 @@ function prohibition(
   if (request.method === "GET" && hasContent(request.fields)) return "request_content";
   if (request.method !== "GET" && !isRepresentation(request, head)) return "method";
   if (head.status < 200) return "status_not_final";
-  if (head.status === 206 || head.status === 304) return "partial_content";
+  if (head.status === 304) return "partial_content";
+  if (ABOUT_CONDITIONS.has(head.status)) return "status_of_request";
   const understood = UNDERSTOOD_STATUS.has(head.status);
   if (directives.mustUnderstand && !understood) return "status_not_understood";
   if (directives.malformed) return "cache_control_malformed";
@@ -160,6 +187,13 @@ function shareableUntilMs(metadata: StoredMetadata): number {
 function refusal(rule: RuleName): StoreDecision {
   return { store: false, rule };
 }
+
+/**
+ * They answer a precondition, a range or an expectation that the next request for the URI need not
+ * have: stored, they would let one client take a page from all (RFC 9110 sections 15.5.13,
+ * 15.5.17 and 15.5.18).
+ */
+const ABOUT_CONDITIONS = new Set([412, 416, 417]);
 
 /** Final status codes whose caching RFC 9110 section 15 defines and this cache implements. */
 const UNDERSTOOD_STATUS = new Set([
