@@ -6,6 +6,7 @@ import { isMap } from "./config-environment.ts";
 import { defaultOf } from "./config-keys.ts";
 import { isStatusKey, STATUS_CLASSES } from "./config-resolve-cache.ts";
 import type { ProblemList } from "./config-problem.ts";
+import { parsePercentile, parseShare } from "./config-units.ts";
 import { formatAddress, isLoopback, parseAddress } from "./listen-address.ts";
 import { compareSpecificity, parseMatch } from "./route-match.ts";
 import type { RouteMatch } from "./route-match.ts";
@@ -53,7 +54,27 @@ function checkUpstreams(
       problems.warn(["upstreams", name, "tls", "verify"], message);
     }
     if (Array.isArray(targets)) checkTargets(name, targets, problems);
+    if (isMap(upstream)) checkHedge(name, upstream, problems);
   }
+}
+
+/** More second tries than the budget ever allows. */
+function checkHedge(
+  name: string,
+  upstream: Readonly<Record<string, unknown>>,
+  problems: ProblemList,
+): void {
+  const hedge = upstream["hedge"];
+  const at = isMap(hedge) ? hedge["at"] : hedge;
+  const retry = isMap(upstream["retry"]) ? upstream["retry"] : {};
+  const budget = retry["budget"] ?? defaultOf("upstreams.<name>.retry.budget");
+  if (typeof at !== "string" || typeof budget !== "string") return;
+  const quantile = parsePercentile(at);
+  const share = parseShare(budget);
+  if (quantile === null || share === null || 1 - quantile <= share + 1e-9) return;
+  const percent = `${Math.round((1 - quantile) * 1000) / 10} %`;
+  const message = `would try ${percent} of the requests twice; retry.budget is ${budget}`;
+  problems.warn(["upstreams", name, "hedge", ...(isMap(hedge) ? ["at"] : [])], message);
 }
 
 function checkTargets(name: string, targets: readonly unknown[], problems: ProblemList): void {

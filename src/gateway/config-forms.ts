@@ -8,7 +8,14 @@ import { parseHashBy } from "./affinity.ts";
 import { readRedisUrl } from "./redis-address.ts";
 import { parseMatch } from "./route-match.ts";
 import { nearestWord } from "./suggestion.ts";
-import { parseByteRate, parseDuration, parseRate, parseShare, parseSize } from "./config-units.ts";
+import {
+  parseByteRate,
+  parseDuration,
+  parsePercentile,
+  parseRate,
+  parseShare,
+  parseSize,
+} from "./config-units.ts";
 
 export interface Form {
   readonly json: readonly ("string" | "integer" | "boolean" | "function")[];
@@ -132,6 +139,20 @@ export const SHARE_OR_OFF = textForm(
   (value) => (typeof value === "number" ? `${value}%` : String(value).replaceAll(" ", "")),
   ["off"],
 );
+
+const guessPercentile = (value: unknown): string => `p${String(value).replace(/[^\d.]/g, "")}`;
+
+function percentileForm(words: readonly string[]): Form {
+  return textForm(
+    "a percentile from p50 to p99.9",
+    (text) => parsePercentile(text) !== null,
+    guessPercentile,
+    words,
+  );
+}
+
+export const PERCENTILE = percentileForm([]);
+export const PERCENTILE_OR_OFF = percentileForm(["off"]);
 
 export const LISTEN_ADDRESS = textForm(
   'an address such as ":8080", "127.0.0.1:8080" or "[::1]:8080"',

@@ -270,11 +270,37 @@ const FAILURES: readonly ConfigKey[] = [
   },
 ];
 
+const HEDGING: readonly ConfigKey[] = [
+  {
+    key: "upstreams.<name>.hedge",
+    form: form.PERCENTILE_OR_OFF,
+    default: "off",
+    about:
+      "A second try beside a first one that is slower than this percentile of the upstream's times; short for hedge.at.",
+    reason: "It costs the origin work that only its owner knows to be cheap.",
+  },
+  {
+    key: "upstreams.<name>.hedge.at",
+    form: form.PERCENTILE,
+    default: "p95",
+    about: "After which share of the times to the response head, of the last 15 to 30 s.",
+    reason: "5 % more requests at most, a quarter of the retry budget, which they take from.",
+  },
+  {
+    key: "upstreams.<name>.hedge.min",
+    form: form.DURATION,
+    default: "5ms",
+    about: "Never sooner than this.",
+    reason: "The tail of an upstream that is as fast as that is the scheduler's.",
+  },
+];
+
 export const UPSTREAM_KEYS: readonly ConfigKey[] = [
   ...TARGETS,
   ...POOL,
   ...TLS,
   ...TIMEOUTS,
   ...FAILURES,
+  ...HEDGING,
   ...HEALTH_KEYS,
 ];

@@ -11,7 +11,13 @@ import type {
   EdgelaneTarget,
   EdgelaneUpstream,
 } from "./edgelane-config.ts";
-import { parseByteRate, parseDuration, parseShare, parseSize } from "./config-units.ts";
+import {
+  parseByteRate,
+  parseDuration,
+  parsePercentile,
+  parseShare,
+  parseSize,
+} from "./config-units.ts";
 import { defaultOf } from "./config-keys.ts";
 import type * as resolved from "./gateway-config.ts";
 import { parseAddress, parseTarget } from "./listen-address.ts";
@@ -116,7 +122,19 @@ function resolveUpstream(
       bufferBytesMax: sizeOrOff(`${key}.retry.buffer`, retry.buffer),
       budgetRatio: share(`${key}.retry.budget`, retry.budget),
     },
+    hedge: resolveHedge(upstream.hedge),
     ...resolveHealth(upstream),
+  };
+}
+
+function resolveHedge(written: EdgelaneUpstream["hedge"]): resolved.UpstreamConfig["hedge"] {
+  const key = "upstreams.<name>.hedge";
+  const hedge = written ?? String(defaultOf(key));
+  if (hedge === "off") return null;
+  const { at, min } = typeof hedge === "string" ? { at: hedge } : { min: undefined, ...hedge };
+  return {
+    quantile: known(parsePercentile(text(`${key}.at`, at))),
+    afterMsMin: duration(`${key}.min`, min),
   };
 }
 

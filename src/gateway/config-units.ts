@@ -73,3 +73,10 @@ function scale(amount: string | undefined, unit: number | undefined): number | n
   const value = Number(amount) * (unit ?? Number.NaN);
   return Number.isSafeInteger(Math.ceil(value)) ? value : null;
 }
+
+/** "p95" as 0.95; from p50 to p99.9. */
+export function parsePercentile(text: string): number | null {
+  const digits = /^p(\d{2}(?:\.\d)?)$/.exec(text)?.[1];
+  const percent = Number(digits ?? Number.NaN);
+  return percent >= 50 ? percent / 100 : null;
+}

@@ -13,6 +13,8 @@ export type Size =
   | Variable;
 /** "20%". */
 export type Share = `${number}%` | Variable;
+/** "p50" to "p99.9". */
+export type Percentile = `p${number}` | Variable;
 /** "$NAME" is replaced from the environment and must be set; "$NAME?" may be unset. */
 export type Variable = `$${string}`;
 
@@ -93,6 +95,7 @@ export interface EdgelaneUpstream {
     buffer?: Size | "off";
     budget?: Share;
   };
+  hedge?: "off" | Percentile | { at?: Percentile; min?: Duration };
   health?: {
     path?: string;
     every?: Duration;

@@ -5,6 +5,7 @@
 import type { MiddlewareHandler } from "hono";
 import type { KeyRules } from "../cache/key-plan.ts";
 import type { BreakerRules } from "../upstream/breaker.ts";
+import type { HedgeRules } from "../upstream/hedge.ts";
 import type { RetryReason } from "../upstream/retry-rules.ts";
 import type { EjectRules } from "../upstream/target-state.ts";
 import type { HashBy } from "./affinity.ts";
@@ -102,6 +103,8 @@ export interface UpstreamConfig {
     /** Share of requests that may be retries, 0 to 1. */
     readonly budgetRatio: number;
   };
+  /** null: no second try beside a slow one. */
+  readonly hedge: HedgeRules | null;
   /** null: no active checks. */
   readonly probe: ProbeConfig | null;
   /** Probes in a row. */

@@ -150,6 +150,7 @@ function clusterConfig(
       bufferBytesMax: retry.bufferBytesMax,
       budgetShare: retry.budgetRatio,
     },
+    hedge: upstream.hedge,
     eject,
     breaker,
     probes: { rise, fall },

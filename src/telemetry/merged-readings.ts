@@ -139,6 +139,7 @@ function mergeUpstream(a: UpstreamReading, b: UpstreamReading): UpstreamReading 
     active: a.active + b.active,
     retriesRunning: a.retriesRunning + b.retriesRunning,
     budgetExhausted: a.budgetExhausted + b.budgetExhausted,
+    hedgesWon: a.hedgesWon + b.hedgesWon,
     retried: Object.fromEntries(
       mergeBy(
         Object.entries(a.retried),

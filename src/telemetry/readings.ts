@@ -107,6 +107,8 @@ export interface UpstreamReading {
   readonly budgetExhausted: number;
   /** Attempts beyond the first, by why they were made. */
   readonly retried: Readonly<Record<string, number>>;
+  /** Second attempts beside slow ones that were the faster. */
+  readonly hedgesWon: number;
 }
 
 /** The request-buffer pool. */

@@ -111,6 +111,12 @@ export const UPSTREAM_METRICS: readonly MetricRow[] = [
       ),
   },
   upstream(
+    "hedges_won_total",
+    "counter",
+    "Second attempts beside slow ones that were the faster.",
+    (of) => of.hedgesWon,
+  ),
+  upstream(
     "policy_switches_total",
     "counter",
     "Times that adaptive balancing changed its policy.",

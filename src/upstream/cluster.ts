@@ -11,6 +11,8 @@ import { type CallHost, ForwardCall } from "./dispatch.ts";
 import { ADAPTIVE_DEFAULTS } from "./adaptive.ts";
 import { Balancer, type ClusterEvents } from "./balancer.ts";
 import type { BreakerRules } from "./breaker.ts";
+import type { HedgeRules } from "./hedge.ts";
+import { LatencyWindow } from "./latency-window.ts";
 import type { OriginIo } from "./origin-io.ts";
 import { type BudgetRules, type Grant, RetryBudget } from "./retry-budget.ts";
 import type { RetryReason, RetryRules } from "./retry-rules.ts";
@@ -30,6 +32,8 @@ export interface ClusterConfig {
     readonly totalMs: number;
   };
   readonly retry: RetryConfig;
+  /** null: no second attempt beside a slow one. */
+  readonly hedge: HedgeRules | null;
   readonly eject: EjectRules;
   readonly breaker: BreakerRules;
   /** Probes in a row that take a target out, and in again. */
@@ -83,6 +87,8 @@ export const CLUSTER_DEFAULTS: Omit<ClusterConfig, "name" | "targets"> = {
     budgetShare: 0.2,
     budgetMin: 3,
   },
+  // It costs the origin work that only its owner knows to be cheap.
+  hedge: null,
   eject: {
     after: 5,
     errorShare: 0.5,
@@ -115,6 +121,8 @@ export interface ClusterStatus {
   readonly budgetExhausted: number;
   /** Attempts beyond the first, by why they were made. */
   readonly retried: Readonly<Record<string, number>>;
+  /** Second attempts beside slow ones that were the faster. */
+  readonly hedgesWon: number;
 }
 
 interface ClusterOptions {
@@ -131,11 +139,14 @@ export class Cluster implements CallHost {
   readonly totalMs: number;
   readonly random: () => number;
   readonly #retried: Record<string, number> = {};
+  #hedgesWon = 0;
   readonly #config: ClusterConfig;
   readonly #clock: Clock;
   readonly #deadlines: Deadlines<ForwardCall>;
   readonly #balancer: Balancer<Target>;
   readonly #budget: RetryBudget;
+  /** null where nothing is hedged. */
+  readonly #latencies: LatencyWindow | null;
   readonly #set: TargetSet;
   #closing: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
@@ -172,6 +183,7 @@ export class Cluster implements CallHost {
       random,
     );
     this.#budget = new RetryBudget(config.retry);
+    this.#latencies = config.hedge === null ? null : new LatencyWindow(config.hedge.quantile);
   }
 
   /** Monotonic time, a tick old at most while a call runs. */
@@ -208,6 +220,7 @@ export class Cluster implements CallHost {
       retriesRunning: this.#budget.running,
       budgetExhausted: this.#budget.exhausted,
       retried: { ...this.#retried },
+      hedgesWon: this.#hedgesWon,
     };
   }
 
@@ -288,7 +301,37 @@ export class Cluster implements CallHost {
   }
 
   answered(target: Target, verdict: Verdict, elapsedMs: number, trial: number): void {
-    this.#balancer.answered(target, verdict, elapsedMs, this.#clock.monotonicMs(), trial);
+    const nowMs = this.#clock.monotonicMs();
+    if (verdict !== "fault") this.#latencies?.observe(elapsedMs, nowMs);
+    this.#balancer.answered(target, verdict, elapsedMs, nowMs, trial);
+  }
+
+  /** It counts as having taken as long as it had: what is overtaken is the tail. */
+  overtaken(target: Target, elapsedMs: number, trial: number): void {
+    const nowMs = this.#clock.monotonicMs();
+    this.#latencies?.observe(elapsedMs, nowMs);
+    target.outlook.overtaken(elapsedMs);
+    target.state.breaker.trialAbandoned(trial);
+  }
+
+  hedgeAfterMs(): number | null {
+    const { hedge } = this.#config;
+    if (this.#latencies === null || hedge === null) return null;
+    const afterMs = this.#latencies.valueMs(this.#clock.monotonicMs());
+    return afterMs === null ? null : Math.max(afterMs, hedge.afterMsMin);
+  }
+
+  hedgeWon(): void {
+    this.#hedgesWon += 1;
+  }
+
+  /** Another target; the same one only where it is the only one, for there may be many behind it. */
+  takeHedge(first: Target, key: number): Target | null {
+    const nowMs = this.#clock.monotonicMs();
+    const target =
+      this.#set.current.length === 1 ? first : this.#balancer.next([first], key, nowMs);
+    if (target === null || !target.hasSlot) return null;
+    return this.#budget.take(this.#deadlines.count, nowMs) === "taken" ? target : null;
   }
 
   ended(call: ForwardCall): void {

@@ -1,8 +1,20 @@
 // Owns the content of a request that may have to be sent again: what an attempt reads is kept, up
 // to a bound, and the next attempt gets it from its first byte. Past the bound nothing is kept and
-// there is no next attempt. Knows no requests.
+// there is no next attempt.
 
 import { Readable } from "node:stream";
+import type { OriginRequest } from "./attempt.ts";
+import type { RetryRules } from "./retry-rules.ts";
+
+/** For content that may have to be sent twice; null for what never is, or is surely too long. */
+export function tapeFor(
+  { bodyLength, idempotent, expectsContinue }: OriginRequest,
+  body: Readable,
+  rules: RetryRules,
+): ContentTape | null {
+  if (!idempotent || expectsContinue || rules.attempts < 2) return null;
+  return bodyLength > rules.bufferBytesMax ? null : new ContentTape(body, rules.bufferBytesMax);
+}
 
 export class ContentTape {
   readonly #source: Readable;

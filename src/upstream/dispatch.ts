@@ -2,32 +2,21 @@
 // 9110 section 9.2.2). It picks candidates, waits in queues, retries, and ends exactly once. Knows
 // no sockets.
 
-import { FAILURES, GatewayError } from "../http/errors.ts";
+import { GatewayError } from "../http/errors.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
-import type {
-  Attempt,
-  AttemptListener,
-  OriginCall,
-  OriginHandler,
-  OriginRequest,
-} from "./attempt.ts";
+import type { Attempt, OriginCall, OriginHandler, OriginRequest } from "./attempt.ts";
+import { noteAnswer, noteFailure } from "./attempt-accounts.ts";
 import { createAttempt } from "./attempt-kinds.ts";
-import { ContentTape } from "./content-tape.ts";
+import { type ContentTape, tapeFor } from "./content-tape.ts";
 import type { Timed } from "./deadlines.ts";
+import { Hedge, type HedgedCall, type HedgeHost } from "./hedge.ts";
 import { Retries, type RetryHost } from "./retries.ts";
-import {
-  reasonOf,
-  retryAfterMs,
-  type RetryReason,
-  type RetryRules,
-  type Try,
-} from "./retry-rules.ts";
+import { reasonOf, retryAfterMs, type RetryReason, type Try } from "./retry-rules.ts";
 import type { Target } from "./target.ts";
-import { type Verdict, verdictOf } from "./target-state.ts";
 import type { Waiter, WaitQueue } from "./wait-queue.ts";
 
 /** What a call needs of its cluster. */
-export interface CallHost extends RetryHost {
+export interface CallHost extends RetryHost, HedgeHost {
   readonly queueTimeoutMs: number;
   readonly nowMs: number;
   /** Milliseconds since the epoch. */
@@ -40,15 +29,15 @@ export interface CallHost extends RetryHost {
   refusal(): GatewayError;
   /** By Retry-After a target wants to be left alone. */
   asksForRest(target: Target, forMs: number): void;
-  /** Tells what came of an attempt; `trial` is what the target's breaker gave at its start. */
-  answered(target: Target, verdict: Verdict, elapsedMs: number, trial: number): void;
+  /** When a second attempt may start beside a first one; null: not at all. */
+  hedgeAfterMs(): number | null;
   ended(call: ForwardCall): void;
 }
 
 const NONE_TRIED: readonly Target[] = [];
 const NO_TRIES: readonly Try[] = [];
 
-export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<ForwardCall> {
+export class ForwardCall implements OriginCall, HedgedCall, Timed, Waiter<ForwardCall> {
   timedIndex = -1;
   waitQueue: WaitQueue<ForwardCall> | null = null;
   nextWaiter: ForwardCall | null = null;
@@ -67,6 +56,8 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
   #target: Target | null = null;
   /** null until something fails. */
   #retries: Retries | null = null;
+  /** A second attempt: planned, running, adopted or over. */
+  #hedge: Hedge | null = null;
   #waitingSinceMs = 0;
   #headPassed = false;
   /** Waits before the next attempt, or for room in the retry budget. */
@@ -80,7 +71,7 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     // Both libraries may destroy the content with an error, for which the wire need not have a
     // listener.
     request.body?.on("error", ignore);
-    this.#tape = tapeFor(request, host.retryRules);
+    this.#tape = request.body === null ? null : tapeFor(request, request.body, host.retryRules);
   }
 
   get target(): string {
@@ -142,8 +133,10 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
   checkDeadlines(nowMs: number): void {
     const { totalMs, queueTimeoutMs } = this.#host;
     if (totalMs > 0 && nowMs - this.#startedMs >= totalMs) this.fail(this.#totalExpired());
-    else if (this.#attempt !== null) this.#attempt.checkDeadlines(nowMs);
-    else if (this.waitQueue !== null && queueTimeoutMs > 0) {
+    else if (this.#attempt !== null) {
+      this.#hedge?.checkDeadlines(nowMs);
+      this.#attempt.checkDeadlines(nowMs);
+    } else if (this.waitQueue !== null && queueTimeoutMs > 0) {
       if (nowMs - this.#waitingSinceMs >= queueTimeoutMs) this.fail(queueExpired());
     }
   }
@@ -157,10 +150,15 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
   head(head: ResponseHead): void {
     const target = this.#target;
     if (target !== null) {
-      const nowMs = this.#host.monotonicMs();
-      const elapsedMs = nowMs - this.#attemptStartedMs;
-      target.latency.observe(elapsedMs, nowMs);
-      this.#tell(target, verdictOf(head.status), elapsedMs);
+      const trial = this.#trial;
+      this.#trial = 0;
+      noteAnswer(this.#host, target, head.status, this.#attemptStartedMs, trial);
+      if (this.#hedge?.prevails(head.status) === true) {
+        const first = this.#attempt;
+        this.#adopt(String(head.status));
+        first?.abort();
+        return;
+      }
       if (head.status >= 500 && this.#retryStatus(target, head)) return;
     }
     this.#headPassed = true;
@@ -181,17 +179,17 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     const attempt = this.#attempt;
     const target = this.#target;
     if (this.#ended || attempt === null || target === null) return;
-    if (FAILURES[error.code].source === "upstream") {
-      target.failure(error.code);
-      // A stale connection says nothing about the origin's health.
-      if (!(attempt.reused && error.code === "upstream_reset")) {
-        const nowMs = this.#host.monotonicMs();
-        target.latency.observe(FAILURE_COST_MS, nowMs);
-        // Once the head was there, the attempt has been judged.
-        const elapsedMs = Math.max(FAILURE_COST_MS, nowMs - this.#attemptStartedMs);
-        if (!this.#headPassed) this.#tell(target, "fault", elapsedMs);
-      }
+    const about = {
+      startedMs: this.#attemptStartedMs,
+      trial: this.#trial,
+      headPassed: this.#headPassed,
+    };
+    if (noteFailure(this.#host, target, attempt, error, about)) this.#trial = 0;
+    if (this.#hedge?.running === true) {
+      this.#adopt(error.code);
+      return;
     }
+    this.#hedge?.cancel();
     if (this.#headPassed || !this.#retry(attempt, target, error)) this.fail(error);
   }
 
@@ -238,8 +236,52 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
       this.#tape === null ? this.#request : { ...this.#request, body: this.#tape.open() };
     const attempt = createAttempt(request, this, target, connection);
     this.#attempt = attempt;
+    if (this.attempts === 1 && this.#request.body === null) this.#planHedge(target);
     attempt.start();
   }
+
+  // ── hedging ────────────────────────────────────────────────────────────────────────────────────
+
+  #planHedge(first: Target): void {
+    const afterMs = this.#request.idempotent ? this.#host.hedgeAfterMs() : null;
+    if (afterMs === null) return;
+    this.#hedge = new Hedge(this.#request, first, this, this.#host, afterMs);
+  }
+
+  hedgeStarted(): void {
+    this.attempts += 1;
+    this.#host.retried("hedge");
+  }
+
+  hedgeWon(): void {
+    this.#host.hedgeWon();
+    const first = this.#attempt;
+    const elapsedMs = this.#host.monotonicMs() - this.#attemptStartedMs;
+    if (this.#target !== null) this.#host.overtaken(this.#target, elapsedMs, this.#trial);
+    this.#trial = 0;
+    this.#adopt("overtaken");
+    first?.abort();
+  }
+
+  hedgeLost(target: Target, outcome: string): void {
+    this.#retries ??= new Retries(this.#host, this.#startedMs);
+    this.#retries.noteLost(target, outcome);
+  }
+
+  /** The second attempt is the one that counts; the first has ended so. */
+  #adopt(outcome: string): void {
+    const hedge = this.#hedge;
+    if (hedge === null) return;
+    if (this.#target !== null) this.hedgeLost(this.#target, outcome);
+    if (this.#trial !== 0) this.#target?.state.breaker.trialAbandoned(this.#trial);
+    this.#target = hedge.target;
+    this.#attempt = hedge.attempt;
+    this.#attemptStartedMs = hedge.startedMs;
+    this.#trial = hedge.trial;
+    hedge.adopt();
+  }
+
+  // ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /** The request may reach an origin twice, and its content can be sent again. */
   get #repeatable(): boolean {
@@ -325,12 +367,6 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     return { beforeSend: this.attempts < 2 && this.#attempt?.sent !== true };
   }
 
-  #tell(target: Target, verdict: Verdict, elapsedMs: number): void {
-    const trial = this.#trial;
-    this.#trial = 0;
-    this.#host.answered(target, verdict, elapsedMs, trial);
-  }
-
   #finish(): void {
     this.#ended = true;
     if (this.#trial !== 0) this.#target?.state.breaker.trialAbandoned(this.#trial);
@@ -338,23 +374,11 @@ export class ForwardCall implements OriginCall, AttemptListener, Timed, Waiter<F
     this.waitQueue?.remove(this);
     this.#attempt?.abort();
     this.#tape?.close();
+    this.#hedge?.cancel();
     this.#retries?.release();
     this.#host.ended(this);
   }
 }
-
-/** Content that may have to be sent twice is kept; what is surely too long never is. */
-function tapeFor(request: OriginRequest, rules: RetryRules): ContentTape | null {
-  const { body, bodyLength, idempotent, expectsContinue } = request;
-  if (body === null || !idempotent || expectsContinue || rules.attempts < 2) return null;
-  return bodyLength > rules.bufferBytesMax ? null : new ContentTape(body, rules.bufferBytesMax);
-}
-
-/**
- * What a failure counts as in a target's latency: a target that refuses at once must not look like
- * the fastest.
- */
-const FAILURE_COST_MS = 1000;
 
 function failLater(call: ForwardCall, error: GatewayError): void {
   call.fail(error);

@@ -35,6 +35,11 @@ export class Outlook {
     this.samples += 1;
   }
 
+  /** Another was faster than an answer that has taken this long and will not come. */
+  overtaken(elapsedMs: number): void {
+    if (elapsedMs > this.#meanMs) this.#meanMs += (elapsedMs - this.#meanMs) / SAMPLES;
+  }
+
   /** The mean now. While one request is out to ask again, nothing is presumed. */
   latencyMs(load: number, nowMs: number): number {
     const idleMs = nowMs - this.#lastMs;

@@ -65,9 +65,16 @@ export class Retries {
     return grant;
   }
 
+  /** An attempt ended so, and another follows because of it. */
   note(target: Target, outcome: string): void {
     this.history.push({ target: target.name, outcome });
     this.#host.retried(outcome);
+  }
+
+  /** One of two attempts beside each other ended so. */
+  noteLost(target: Target, outcome: string): void {
+    this.history.push({ target: target.name, outcome });
+    if (!this.tried.includes(target)) this.tried = [...this.tried, target];
   }
 
   /** When to ask for room in the budget again; null when that has gone on for long enough. */

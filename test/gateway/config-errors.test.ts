@@ -37,6 +37,22 @@ describe("keys", () => {
       ],
     ],
     [
+      "a percentile without its letter, and one that is no tail",
+      "upstreams:\n  a: {targets: [http://h:1], hedge: {at: 95}}\n  b: {targets: [http://h:2], hedge: p20}\n",
+      [
+        "e.yaml:1:1: routes: which upstream gets what: needed with more than one upstream",
+        'e.yaml:2:38: upstreams.a.hedge.at: expected a percentile from p50 to p99.9; did you mean "p95"?',
+        "e.yaml:3:30: upstreams.b.hedge: expected a percentile from p50 to p99.9, or off, or a map of at, min",
+      ],
+    ],
+    [
+      "more second tries than the budget has",
+      "upstreams:\n  a: {targets: [http://h:1], hedge: {at: p75}}\n",
+      [
+        "e.yaml:2:38: warning: upstreams.a.hedge.at: would try 25 % of the requests twice; retry.budget is 20%",
+      ],
+    ],
+    [
       "deep in a list of maps",
       "upstreams:\n  a:\n    targets:\n      - {url: http://h:1, wieght: 2}\n",
       ['e.yaml:4:27: upstreams.a.targets[0].wieght: unknown key; did you mean "weight"?'],

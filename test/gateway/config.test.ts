@@ -92,6 +92,7 @@ describe("a config of one upstream", () => {
         bufferBytesMax: 65_536,
         budgetRatio: 0.2,
       },
+      hedge: null,
       probe: null,
       rise: 2,
       fall: 3,
@@ -149,6 +150,7 @@ upstreams:
     tls: {serverName: api.internal, verify: on, minVersion: TLSv1.3}
     timeout: {connect: 500ms, headers: 10s, idle: 30s, total: 1m}
     retry: {attempts: 1, when: [reset, 503], backoff: 5ms, maxWait: 2s, buffer: off, budget: 5%}
+    hedge: p99
     health: {path: /h, timeout: 1s, status: [204], rise: 4, eject: {after: 3, for: 10s}}
     breaker: {errors: 30%, latency: 2s}
     slowStart: off
@@ -208,6 +210,7 @@ shutdown: {grace: 5s}
       bufferBytesMax: 0,
       budgetRatio: 0.05,
     },
+    hedge: { quantile: 0.99, afterMsMin: 5 },
     probe: { path: "/h", everyMs: 5000, timeoutMs: 1000, statuses: [204] },
     rise: 4,
     fall: 3,
@@ -426,6 +429,7 @@ const EVERYTHING: Complete<EdgelaneConfig> = {
         buffer: "64KiB",
         budget: "20%",
       },
+      hedge: { at: "p95", min: "5ms" },
       health: {
         path: "/h",
         every: "5s",
@@ -513,6 +517,7 @@ describe("the tables", () => {
       "cache.prefetch",
       "cache.redis",
       "upstreams.<name>.breaker",
+      "upstreams.<name>.hedge",
     ]);
     collect(EVERYTHING, "", used);
     expect([...used].sort()).toEqual(CONFIG_KEYS.map((row) => row.key).sort());

@@ -114,7 +114,7 @@ export function clusterOf(
   };
   for (const [part, value] of Object.entries(overrides)) {
     const before = config[part];
-    const isGroup = typeof before === "object" && !Array.isArray(before);
+    const isGroup = value !== null && typeof before === "object" && !Array.isArray(before);
     config[part] = isGroup ? { ...before, ...(value as object) } : value;
   }
   return new Cluster(config as unknown as ClusterConfig, clock, originIo);
