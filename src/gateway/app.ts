@@ -1,10 +1,10 @@
-// Owns routing: each route of the config becomes a Hono route, and an exchange that was no plain
-// hit passes through Hono once. Knows which route an exchange belongs to, not what happens to it
-// there.
+// Owns routing: each route of the config becomes a Hono route. An exchange that was no plain hit is
+// matched by Hono's router once; Hono itself runs where the route has middleware. Knows which route
+// an exchange belongs to, not what happens to it there.
 
-import { type Context, Hono } from "hono";
+import { type Context, type Handler, Hono } from "hono";
 import { GatewayError } from "../http/errors.ts";
-import type { Exchange } from "../http/message.ts";
+import type { Exchange, RequestHead } from "../http/message.ts";
 import { createRoutedRequest } from "./lazy-request.ts";
 import { Passage } from "./middleware.ts";
 import { ALLOWED_METHODS } from "./forwarding.ts";
@@ -35,14 +35,22 @@ export interface AppOptions {
   readonly onError: (error: Error) => void;
 }
 
+type Answer = (exchange: Exchange) => void;
+
 export class App {
   readonly #hono: Hono<AppEnvironment>;
   readonly #options: AppOptions;
+  /** What answers where there is no middleware, by the handler that Hono's router finds. */
+  readonly #answers = new Map<unknown, Answer>();
+  /** What the request before named, and what is matched for it: the next names the same mostly. */
+  #authority = "";
+  #host = NO_HOST;
 
   constructor(options: AppOptions) {
     this.#options = options;
     this.#hono = new Hono<AppEnvironment>({
-      getPath: (_request, call) => routingPath(call?.env?.exchange),
+      getPath: (_request, call) =>
+        call?.env === undefined ? "/" : this.#routingPath(call.env.exchange.request),
     });
     this.#hono.notFound((context) => {
       const error = new GatewayError("no_route", "no route matches this request");
@@ -58,6 +66,11 @@ export class App {
     if (REFUSED_METHODS.has(exchange.request.method)) {
       const options = { status: 405, fields: ["Allow", ALLOWED_METHODS] };
       exchange.fail(new GatewayError("invalid_request", "the method is not allowed", options));
+      return;
+    }
+    const answer = this.#plainAnswer(exchange);
+    if (answer !== undefined) {
+      this.#run(answer, exchange);
       return;
     }
     const bindings: AppEnvironment["Bindings"] = { exchange, taken: false, passage: null };
@@ -86,6 +99,48 @@ export class App {
     return found;
   }
 
+  /** Without middleware a Context of Hono would be made for nothing: undefined where it is not. */
+  #plainAnswer(exchange: Exchange): Answer | undefined {
+    const { method } = exchange.request;
+    // As Hono has it: who answers GET answers HEAD.
+    const matched = method === "HEAD" ? "GET" : method;
+    const [handlers] = this.#hono.router.match(matched, this.#routingPath(exchange.request));
+    const first = handlers[0];
+    return first === undefined ? undefined : this.#answers.get(first[0][0]);
+  }
+
+  /** What Hono matches: "/host/path", so that hosts are a part of its patterns. */
+  #routingPath({ authority, path }: RequestHead): string {
+    if (authority !== this.#authority) {
+      const host = withoutPort(authority);
+      this.#host = host === "" ? NO_HOST : encodeForRouting(host);
+      this.#authority = authority;
+    }
+    // The asterisk form is the path of no route but those that take everything.
+    if (path === "*") return `/${this.#host}/%2A`;
+    const query = path.indexOf("?");
+    const whole = query < 0 ? path : path.slice(0, query);
+    const one = whole.includes("//") ? whole.replace(SLASHES, "/") : whole;
+    return `/${this.#host}${encodeForRouting(one)}`;
+  }
+
+  #run(answer: Answer, exchange: Exchange): void {
+    try {
+      answer(exchange);
+    } catch (cause) {
+      this.#blame(exchange, cause);
+    }
+  }
+
+  #blame(exchange: Exchange, cause: unknown): void {
+    if (cause instanceof GatewayError) {
+      exchange.fail(cause);
+      return;
+    }
+    this.#options.onError(cause instanceof Error ? cause : new Error(String(cause)));
+    exchange.fail(new GatewayError("internal_error", "a middleware failed", { cause }));
+  }
+
   /** Sends what middleware returns. */
   async #answer(
     bindings: AppEnvironment["Bindings"],
@@ -100,8 +155,7 @@ export class App {
         await respondWith(exchange, response, { framing: "unknown", date: this.#options.date() });
     } catch (cause) {
       // Hono rejects where a middleware neither answered nor called next.
-      this.#options.onError(cause instanceof Error ? cause : new Error(String(cause)));
-      exchange.fail(new GatewayError("internal_error", "a middleware failed", { cause }));
+      this.#blame(exchange, cause);
     } finally {
       passage?.leave();
     }
@@ -109,20 +163,23 @@ export class App {
 
   /** A middleware threw: a response of its own, as Hono's for authentication do, or an error. */
   #failed(cause: Error, context: Context<AppEnvironment>): Response {
-    if (cause instanceof GatewayError) return take(context, (exchange) => exchange.fail(cause));
     if ("getResponse" in cause && typeof cause.getResponse === "function") {
       const response: unknown = cause.getResponse();
       if (response instanceof Response) return response;
     }
-    this.#options.onError(cause);
-    const error = new GatewayError("internal_error", "a middleware failed", { cause });
-    return take(context, (exchange) => exchange.fail(error));
+    return take(context, (exchange) => this.#blame(exchange, cause));
   }
 
   #addHealth(): void {
     const { health, answerHealth } = this.#options;
     if (health === null) return;
-    this.#hono.get(`/:host${encodeForRouting(health)}`, (context) => take(context, answerHealth));
+    this.#addAnswer("GET", `/:host${encodeForRouting(health)}`, answerHealth);
+  }
+
+  #addAnswer(method: string, pattern: string, answer: Answer): void {
+    const handler: Handler<AppEnvironment> = (context) => take(context, answer);
+    this.#answers.set(handler, answer);
+    this.#hono.on(method, pattern, handler);
   }
 
   #addRoute(route: Route): void {
@@ -131,9 +188,7 @@ export class App {
     const methods = match.method ?? "ALL";
     const pattern = routingPattern(match);
     if (use.length === 0) {
-      this.#hono.on(methods, pattern, (context) =>
-        take(context, (exchange) => serve(exchange, route)),
-      );
+      this.#addAnswer(methods, pattern, (exchange) => serve(exchange, route));
       return;
     }
     this.#hono.on(methods, pattern, (context, next) => {
@@ -165,19 +220,6 @@ function take(context: Context<AppEnvironment>, answer: (exchange: Exchange) => 
   context.env.taken = true;
   answer(context.env.exchange);
   return TAKEN;
-}
-
-/** What Hono matches: "/host/path", so that hosts are a part of its patterns. */
-function routingPath(exchange: Exchange | undefined): string {
-  if (exchange === undefined) return "/";
-  const { authority, path } = exchange.request;
-  const query = path.indexOf("?");
-  const host = withoutPort(authority);
-  const name = host === "" ? NO_HOST : encodeForRouting(host);
-  // The asterisk form is the path of no route but those that take everything.
-  if (path === "*") return `/${name}/%2A`;
-  const whole = query < 0 ? path : path.slice(0, query);
-  return `/${name}${encodeForRouting(whole.includes("//") ? whole.replace(SLASHES, "/") : whole)}`;
 }
 
 /**
