@@ -72,15 +72,17 @@ export function scanRequestLine(record: usize, input: usize, end: usize): usize 
   const slash = splat(SLASH);
   const dot = splat(0x2e);
   const percent = splat(0x25);
-  // Does "/." or "/%" occur in the target, or shortly behind it?
+  const backslash = splat(0x5c);
+  // Does "/.", "%" or a backslash occur in the target, or shortly behind it?
   let suspects = i8x16.splat(0);
   let p = start;
   let stops: i32;
   while (true) {
     const block = v128.load(p);
     const next = v128.load(p, 1);
-    const hidden = v128.or(i8x16.eq(next, dot), i8x16.eq(next, percent));
-    suspects = v128.or(suspects, v128.and(i8x16.eq(block, slash), hidden));
+    const segments = v128.and(i8x16.eq(block, slash), i8x16.eq(next, dot));
+    const others = v128.or(i8x16.eq(block, percent), i8x16.eq(block, backslash));
+    suspects = v128.or(suspects, v128.or(segments, others));
     stops = targetStops(block);
     if (stops != 0) break;
     p += 16;

@@ -1,7 +1,8 @@
 // The four forms of the request-target (RFC 9112 section 3.2) and what is refused in each. The
 // bytes have been scanned: they lie in 0x21-0x7e, "#" is not among them. Dot segments are refused:
 // clients remove them (RFC 3986 section 5.2.4), and a gateway that routes by a path which the
-// origin server resolves to another one can be bypassed.
+// origin server resolves to another one can be bypassed. Origin servers differ in what they take
+// for a slash, so that an encoded one and a backslash count too; and none reads on behind a NUL.
 
 import { hostEnd, lower, portNumber } from "./authority";
 import {
@@ -29,6 +30,9 @@ export const SLASH: u8 = 0x2f;
 const ASTERISK: u8 = 0x2a;
 const QUESTION_MARK: u8 = 0x3f;
 const DOT: u8 = 0x2e;
+const PERCENT: u8 = 0x25;
+const SEMICOLON: u8 = 0x3b;
+const BACKSLASH: u8 = 0x5c;
 
 /**
  * Decides the form and checks it. Returns 0 after an error, any other address if the target is
@@ -109,8 +113,9 @@ function checkAbsolute(record: usize, input: usize, start: usize, end: usize): u
 
 function checkPath(record: usize, input: usize, start: usize, end: usize): usize {
   let p = start;
-  while (p < end && load<u8>(p) == SLASH) {
-    const segment = ++p;
+  while (p < end && load<u8>(p) != QUESTION_MARK) {
+    p += slashLength(p, end);
+    const segment = p;
     let dots: u32 = 0;
     while (p < end) {
       const length = dotLength(p, end);
@@ -118,11 +123,36 @@ function checkPath(record: usize, input: usize, start: usize, end: usize): usize
       p += length;
       dots++;
     }
-    const ends = p == end || load<u8>(p) == SLASH || load<u8>(p) == QUESTION_MARK;
-    if (ends && (dots == 1 || dots == 2)) return fail(record, ERROR_DOT_SEGMENT, segment - input);
-    p = authorityEnd(p, end);
+    if ((dots == 1 || dots == 2) && endsName(p, end)) {
+      return fail(record, ERROR_DOT_SEGMENT, segment - input);
+    }
+    while (p < end && load<u8>(p) != QUESTION_MARK && slashLength(p, end) == 0) {
+      if (isForbidden(p, end)) return fail(record, ERROR_TARGET, p - input);
+      p++;
+    }
   }
   return end;
+}
+
+/** Length of "/", "%2f" or "%5c" at p, else 0. */
+function slashLength(p: usize, end: usize): usize {
+  if (load<u8>(p) == SLASH) return 1;
+  if (load<u8>(p) != PERCENT || end - p < 3) return 0;
+  const digits = load<u16>(p, 1) | 0x2000;
+  return digits == 0x6632 || digits == 0x6335 ? 3 : 0;
+}
+
+/** The name of a segment ends at p, maybe with parameters behind it. */
+function endsName(p: usize, end: usize): bool {
+  if (p == end || slashLength(p, end) != 0) return true;
+  const byte = load<u8>(p);
+  return byte == QUESTION_MARK || byte == SEMICOLON;
+}
+
+/** A backslash, which RFC 3986 has no place for, or an encoded NUL. */
+function isForbidden(p: usize, end: usize): bool {
+  const byte = load<u8>(p);
+  return byte == BACKSLASH || (byte == PERCENT && end - p >= 3 && load<u16>(p, 1) == 0x3030);
 }
 
 /** Length of "." or "%2e" at p, else 0. */

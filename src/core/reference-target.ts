@@ -1,5 +1,5 @@
-// Request-target forms for the reference parser (RFC 9112 section 3.2), dot segments, agreement of
-// Host and absolute form.
+// Request-target forms for the reference parser (RFC 9112 section 3.2), what may not be in a path,
+// agreement of Host and absolute form.
 
 import {
   ERROR_DOT_SEGMENT,
@@ -39,7 +39,12 @@ const QUESTION_MARK = 0x3f;
 const ASTERISK = 0x2a;
 const HTTP = [..."http://"].map((character) => character.charCodeAt(0));
 const HTTPS = [..."https://"].map((character) => character.charCodeAt(0));
+const SEMICOLON = 0x3b;
+const BACKSLASH = 0x5c;
 const ENCODED_DOT = [..."%2e"].map((character) => character.charCodeAt(0));
+const ENCODED_SLASH = [..."%2f"].map((character) => character.charCodeAt(0));
+const ENCODED_BACKSLASH = [..."%5c"].map((character) => character.charCodeAt(0));
+const ENCODED_NUL = [..."%00"].map((character) => character.charCodeAt(0));
 
 /** Decides and checks the form of the target in [start, end); FAILED after an error. */
 export function checkTarget(
@@ -73,7 +78,11 @@ export function checkTarget(
     }
   }
   const segment = dotSegment(bytes, path, end);
-  return segment < 0 ? end : fail(memory, record, ERROR_DOT_SEGMENT, segment - input);
+  const byte = forbiddenByte(bytes, path, end);
+  if (byte !== FAILED && (segment === FAILED || byte < segment)) {
+    return fail(memory, record, ERROR_TARGET, byte - input);
+  }
+  return segment === FAILED ? end : fail(memory, record, ERROR_DOT_SEGMENT, segment - input);
 }
 
 /** RFC 9112 section 3.2.2, for a complete head with an absolute-form target. */
@@ -130,7 +139,7 @@ function formOf(bytes: Uint8Array, start: number, end: number): number {
 
 /**
  * Index of the first segment of the path that is "." or "..", a dot maybe as %2e (RFC 3986 section
- * 3.3); -1 without one.
+ * 3.3), the slashes around it maybe as %2f or %5c, parameters behind it or not; FAILED without one.
  */
 function dotSegment(bytes: Uint8Array, start: number, end: number): number {
   let segment = start + 1;
@@ -138,12 +147,16 @@ function dotSegment(bytes: Uint8Array, start: number, end: number): number {
   let others = 0;
   for (let p = segment; p <= end && start < end && bytes[start] === SLASH; p++) {
     const byte = p < end ? bytes[p] : QUESTION_MARK;
-    if (byte === SLASH || byte === QUESTION_MARK) {
+    const isEncodedSlash =
+      startsWith(bytes, p, end, ENCODED_SLASH) || startsWith(bytes, p, end, ENCODED_BACKSLASH);
+    const isSlash = byte === SLASH || isEncodedSlash;
+    if (isSlash || byte === QUESTION_MARK || byte === SEMICOLON) {
       if (others === 0 && (dots === 1 || dots === 2)) return segment;
       if (byte === QUESTION_MARK) return FAILED;
-      segment = p + 1;
+      if (isEncodedSlash) p += ENCODED_SLASH.length - 1;
+      if (isSlash) segment = p + 1;
       dots = 0;
-      others = 0;
+      others = isSlash ? 0 : 1;
     } else if (byte === DOT) {
       dots++;
     } else if (startsWith(bytes, p, end, ENCODED_DOT)) {
@@ -152,6 +165,14 @@ function dotSegment(bytes: Uint8Array, start: number, end: number): number {
     } else {
       others++;
     }
+  }
+  return FAILED;
+}
+
+/** Index of the first byte of the path that may not be there: a backslash, or %00; or FAILED. */
+function forbiddenByte(bytes: Uint8Array, start: number, end: number): number {
+  for (let p = start; p < end && bytes[p] !== QUESTION_MARK; p++) {
+    if (bytes[p] === BACKSLASH || startsWith(bytes, p, end, ENCODED_NUL)) return p;
   }
   return FAILED;
 }

@@ -48,7 +48,7 @@ const PLACES: readonly Place[] = [
   },
   {
     name: "RFC 9112 3.2 request-target",
-    before: "GET /",
+    before: "GET /?",
     good: "t",
     after: " HTTP/1.0\r\n\r\n",
     isMember: isTargetByte,

@@ -46,6 +46,9 @@ export const CHUNK_ROWS = rows([
   ["a bare LF behind the content", "6\r\nm4rk3r\n", "chunk-terminator"],
   ["a bare CR behind the content", "6\r\nm4rk3r\r6\r\n", "chunk-terminator"],
   ["more content than the size", "5\r\nm4rk3r\r\n", "chunk-terminator"],
+  ["no terminator", "6\r\nm4rk3r0\r\n\r\n", "chunk-terminator"],
+  ["two bytes of anything for one", "6\r\nm4rk3rXX0\r\n\r\n", "chunk-terminator"],
+  ["LF and CR for it", "6\r\nm4rk3r\n\r0\r\n\r\n", "chunk-terminator"],
   ["less content than the size", "7\r\nm4rk3r\r\n0\r\n\r\n", "chunk-terminator"],
   ["no size in the second chunk", `${FIRST}\r\n`, "chunk-size"],
   ["a bad size in the second chunk", `${FIRST}x\r\n`, "chunk-size"],
@@ -65,6 +68,11 @@ export const EXTENSION_ROWS = rows([
   ["a bare LF", "6;a\nm4rk3r\r\n", "bare-lf"],
   ["a bare LF in a quoted value", '6;a="\n"\r\nm4rk3r\r\n', "bare-lf"],
   ["a bare CR", "6;a\rm4rk3r\r\n", "bare-cr"],
+  // What the lists of h1 desynchronisation call TERM.EXT, EXT.TERM and their like.
+  ["a bare LF right behind the semicolon", "6;\nm4rk3r\r\n0\r\n\r\n", "bare-lf"],
+  ["a bare CR right behind the semicolon", "6;\rm4rk3r\r\n0\r\n\r\n", "chunk-extension"],
+  ["a CRLF in a quoted value", '6;a="\r\nm4rk3r\r\n0\r\n\r\n', "chunk-extension"],
+  ["a bare LF behind the last chunk's", `${FIRST}0;a\n\r\n`, "bare-lf"],
   ["a bare CR in a quoted value", '6;a="\r"\r\nm4rk3r\r\n', "chunk-extension"],
   ["1 KiB and more", `6;a=${"x".repeat(1024)}\r\nm4rk3r\r\n`, "chunk-extension-too-long"],
   [
