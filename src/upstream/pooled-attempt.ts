@@ -22,6 +22,7 @@ import {
   WAITING,
   WatchedAttempt,
 } from "./watched-attempt.ts";
+import { ignoresContent } from "./wire-request.ts";
 
 /** Where a pooled attempt gets its connection. */
 export interface PooledHost extends AttemptHost {
@@ -60,7 +61,7 @@ export class PooledAttempt extends WatchedAttempt implements Dispatcher.Dispatch
     this.headers = fieldsWithLength(request) as string[];
     this.body = request.body;
     this.servername = host.servername;
-    this.reset = connection === "fresh" ? true : undefined;
+    this.reset = connection === "fresh" || ignoresContent(request) ? true : undefined;
     this.#host = host;
   }
 

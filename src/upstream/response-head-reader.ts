@@ -2,7 +2,14 @@
 // whole is parsed in the shared region, one that arrives in pieces in a slab of its own (RFC 9112
 // section 4).
 
-import { RECORD_HEAD_LENGTH, STATUS_COMPLETE, STATUS_INCOMPLETE } from "../../assembly/layout.ts";
+import {
+  RECORD_ERROR_CODE,
+  RECORD_ERROR_OFFSET,
+  RECORD_HEAD_LENGTH,
+  STATUS_COMPLETE,
+  STATUS_INCOMPLETE,
+} from "../../assembly/layout.ts";
+import { PARSE_ERRORS } from "../core/parse-errors.ts";
 import type { PoolWaiter } from "../core/pool-queue.ts";
 import type { OriginIo } from "./origin-io.ts";
 
@@ -60,6 +67,14 @@ export class ResponseHeadReader {
     const status = core.parseResponseHead(this.record, this.input, this.#length, this.#method);
     if (status === STATUS_COMPLETE) this.next = offset - before + this.#headLength();
     return status;
+  }
+
+  /** After STATUS_ERROR: what is wrong, at which byte, in the words of the table of parse errors. */
+  error(): string {
+    const { words } = this.#io.core;
+    const base = this.record >>> 2;
+    const name = PARSE_ERRORS[words[base + RECORD_ERROR_CODE] ?? 0]?.name ?? "";
+    return `${name} at byte ${words[base + RECORD_ERROR_OFFSET] ?? 0}`;
   }
 
   /** The head has been used, or is given up. */

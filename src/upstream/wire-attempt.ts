@@ -32,7 +32,7 @@ import {
 import type { ConnectionUser, WireConnection } from "./wire-connection.ts";
 import { type ContentEvents, ContentSender, framedSink } from "./wire-content.ts";
 import type { WirePool } from "./wire-pool.ts";
-import { renderRequestHead } from "./wire-request.ts";
+import { mayDesynchronise, renderRequestHead } from "./wire-request.ts";
 import { copyOf, lent } from "./wire-response.ts";
 
 /** Where an attempt gets its connection. */
@@ -236,7 +236,7 @@ export class WireAttempt
     const status = heads.read(chunk, offset, length);
     if (status === STATUS_NO_SLAB) return this.#hold(chunk, offset, length);
     if (status === STATUS_ERROR) {
-      this.#refuse("malformed response head");
+      this.#refuse(`malformed response head: ${heads.error()}`);
       return length;
     }
     if (status === STATUS_COMPLETE) {
@@ -269,9 +269,7 @@ export class WireAttempt
     }
     this.#framing = framing;
     this.#remaining = framing === FRAMING_CLOSE ? Number.POSITIVE_INFINITY : io.contentLength;
-    // An origin server that wrongly sends content for HEAD would have it taken for the next
-    // response.
-    this.#keepAlive = io.keepAlive && this.#request.method !== "HEAD";
+    this.#keepAlive = io.keepAlive && !mayDesynchronise(this.#request);
     this.#hintMs = io.keepAliveHintMs;
     if (framing === FRAMING_CHUNKED) this.#chunked = new ChunkedContent(io, this);
     this.phase = READING;

@@ -11,6 +11,24 @@ export function needsWire(request: OriginRequest): boolean {
 }
 
 /**
+ * The connection does not persist behind this request: an origin server that wrongly sends content
+ * for HEAD would have it taken for the next response.
+ */
+export function mayDesynchronise(request: OriginRequest): boolean {
+  return request.method === "HEAD" || ignoresContent(request);
+}
+
+/**
+ * The method gives content no meaning (RFC 9110 section 9.3): an origin server that does not read it
+ * takes it for the next request, whose answer another client would get.
+ */
+export function ignoresContent({ method, body }: OriginRequest): boolean {
+  return body !== null && NO_CONTENT_METHODS.has(method);
+}
+
+const NO_CONTENT_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
+
+/**
  * Hot. The head, latin1. `host` is what the target is called, for requests whose fields name no
  * other. Throws a GatewayError where a line would not stay one line.
  */

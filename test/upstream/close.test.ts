@@ -1,5 +1,6 @@
 // The end of a cluster and of its connections: drain, deadline, age, requests served, idle time.
 
+import { Readable } from "node:stream";
 import { afterEach, expect, test } from "vitest";
 import type { Cluster } from "../../src/upstream/cluster.ts";
 import { FakeClock } from "../support/clock.ts";
@@ -174,3 +175,32 @@ test("10,000 exchanges, some failing: no connection and no slot is lost", async 
   expect(status?.connectionsOpen).toBeLessThanOrEqual(16);
   expect(origin.open).toBeLessThanOrEqual(17);
 });
+
+test.each<[string, string, boolean, number]>([
+  ["GET with content", "GET", true, 2],
+  ["OPTIONS with content", "OPTIONS", true, 2],
+  ["HEAD", "HEAD", false, 2],
+  ["GET", "GET", false, 1],
+  ["POST with content", "POST", true, 1],
+  ["DELETE with content", "DELETE", true, 1],
+])(
+  "behind %s an origin that does not read it, or answers twice, meets no other request",
+  async (_title, method, hasContent, connections) => {
+    origin = await startOrigin(async (connection) => {
+      for (;;) {
+        const head = await connection.readHead();
+        await connection.readContent(head);
+        const content = head.startsWith("HEAD") ? "" : "hi";
+        await connection.send(`HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n${content}`);
+      }
+    });
+    cluster = clusterOf(origin.url);
+    const content = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+    const body = hasContent ? Readable.from([Buffer.from(content)]) : null;
+    const bodyLength = hasContent ? content.length : 0;
+    await exchange(cluster, requestOf(method, "/", { body, bodyLength }));
+    await turn();
+    await exchange(cluster, requestOf("GET", "/next"));
+    expect(origin.accepted).toBe(connections);
+  },
+);
