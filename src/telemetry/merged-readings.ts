@@ -10,7 +10,8 @@ import type {
   UpstreamReading,
 } from "./readings.ts";
 
-const NONE: ThreadReadings = {
+/** Of a gateway that has done nothing yet. */
+export const NO_READINGS: ThreadReadings = {
   cache: [],
   secondTier: null,
   connections: { active: 0, idle: 0 },
@@ -23,7 +24,7 @@ const NONE: ThreadReadings = {
 
 export function mergeReadings(threads: readonly ThreadReadings[]): ThreadReadings {
   const [only, second] = threads;
-  if (only === undefined) return NONE;
+  if (only === undefined) return NO_READINGS;
   return second === undefined ? only : threads.reduce(merge);
 }
 
@@ -127,6 +128,11 @@ function mergeTarget(a: TargetReading, b: TargetReading): TargetReading {
     connectionsOpened: a.connectionsOpened + b.connectionsOpened,
     connectionsOpen: a.connectionsOpen + b.connectionsOpen,
     reused: a.reused + b.reused,
+    h2Streams: a.h2Streams + b.h2Streams,
+    h2Goaways: a.h2Goaways + b.h2Goaways,
+    tlsHandshakes: a.tlsHandshakes + b.tlsHandshakes,
+    tlsResumptions: a.tlsResumptions + b.tlsResumptions,
+    tlsReloadFailures: a.tlsReloadFailures + b.tlsReloadFailures,
     latencyMs: Math.max(a.latencyMs, b.latencyMs),
   };
 }

@@ -2,7 +2,18 @@
 // connections, retries, balancing. Knows no HTTP and no prom-client.
 
 import type { MetricRow } from "./metric-table.ts";
-import type { TargetReading, UpstreamReading } from "./readings.ts";
+import type { GatewayReadings } from "./readings.ts";
+
+const target = rowsOf(
+  (from) => from.targets,
+  ["upstream", "target"],
+  (of) => [of.upstream, of.target],
+);
+const upstream = rowsOf(
+  (from) => from.upstreams,
+  ["upstream"],
+  (of) => [of.upstream],
+);
 
 export const UPSTREAM_METRICS: readonly MetricRow[] = [
   target("healthy", "gauge", "1 while the target may be chosen, else 0.", (of) =>
@@ -136,32 +147,22 @@ const BREAKER_STATES: ReadonlyMap<string, number> = new Map([
   ["breaker_open", 2],
 ]);
 
-function upstream(
-  name: string,
-  type: MetricRow["type"],
-  help: string,
-  read: (upstream: UpstreamReading) => number,
-): MetricRow {
-  return {
+/** Makes rows of one kind of reading: one value for each, by the labels that tell them apart. */
+function rowsOf<T>(
+  readings: (from: GatewayReadings) => readonly T[],
+  labels: readonly string[],
+  labelsOf: (reading: T) => readonly string[],
+) {
+  return (
+    name: string,
+    type: MetricRow["type"],
+    help: string,
+    read: (reading: T) => number,
+  ): MetricRow => ({
     name: `gateway_upstream_${name}`,
     type,
     help,
-    labels: ["upstream"],
-    read: (from) => from.upstreams.map((of) => [[of.upstream], read(of)]),
-  };
-}
-
-function target(
-  name: string,
-  type: MetricRow["type"],
-  help: string,
-  read: (target: TargetReading) => number,
-): MetricRow {
-  return {
-    name: `gateway_upstream_${name}`,
-    type,
-    help,
-    labels: ["upstream", "target"],
-    read: (from) => from.targets.map((of) => [[of.upstream, of.target], read(of)]),
-  };
+    labels,
+    read: (from) => readings(from).map((reading) => [labelsOf(reading), read(reading)]),
+  });
 }

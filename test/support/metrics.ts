@@ -1,21 +1,12 @@
 // Counters with a report of their own, as a gateway of one thread has them.
 
 import { RELOAD_SUCCEEDED } from "../../src/telemetry/metric-table.ts";
+import { NO_READINGS } from "../../src/telemetry/merged-readings.ts";
 import { MetricsReport } from "../../src/telemetry/metrics-report.ts";
 import { Metrics, newMetricBlock } from "../../src/telemetry/metrics.ts";
 import type { ReportedReadings } from "../../src/telemetry/readings.ts";
 
-const NOTHING: ReportedReadings = {
-  cache: [],
-  secondTier: null,
-  connections: { active: 0, idle: 0 },
-  targets: [],
-  upstreams: [],
-  buffers: { inUse: 0, highWater: 0, max: 0, exhausted: 0 },
-  eventLoopLag: [],
-  accessLogDropped: 0,
-  workers: [],
-};
+const NOTHING: ReportedReadings = { ...NO_READINGS, workers: [] };
 
 export class ReportedMetrics extends Metrics {
   readonly report: MetricsReport;
