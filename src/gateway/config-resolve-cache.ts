@@ -47,10 +47,13 @@ const CLASSES: Readonly<Record<string, readonly number[]>> = {
   "5xx": [500, 501, 502, 503, 504],
 };
 
-/** A key of `status` that is known; 206 and 304 are parts and comparisons, not responses to keep. */
+/**
+ * A key of `status` that is known; 206 and 304 are parts and comparisons, not responses to keep,
+ * and RFC 6585 has four that no cache may store.
+ */
 export function isStatusKey(name: string): boolean {
   if (name in CLASSES) return true;
-  return /^[2-5]\d\d$/.test(name) && name !== "206" && name !== "304";
+  return /^[2-5]\d\d$/.test(name) && !/^(?:206|304|428|429|431|511)$/.test(name);
 }
 
 /** What a key of `status` may be, for suggestions. */

@@ -12,6 +12,10 @@ export const RULES = {
     section: "RFC 9111 3",
     text: "an interim or switching response is never stored",
   },
+  status_of_one_request: {
+    section: "RFC 6585",
+    text: "428, 429, 431 and 511 are for the request that caused them, and never stored",
+  },
   status_not_understood: {
     section: "RFC 9111 3",
     text: "must-understand, and the status code is not understood",

@@ -131,6 +131,7 @@ function prohibition(
   if (head.status < 200) return "status_not_final";
   if (head.status === 304) return "partial_content";
   if (ABOUT_CONDITIONS.has(head.status)) return "status_of_request";
+  if (NEVER_STORED.has(head.status)) return "status_of_one_request";
   const understood = UNDERSTOOD_STATUS.has(head.status);
   if (directives.mustUnderstand && !understood) return "status_not_understood";
   if (directives.malformed) return "cache_control_malformed";
@@ -194,6 +195,9 @@ function refusal(rule: RuleName): StoreDecision {
  * 15.5.17 and 15.5.18).
  */
 const ABOUT_CONDITIONS = new Set([412, 416, 417]);
+
+/** RFC 6585 sections 3 to 6. */
+const NEVER_STORED: ReadonlySet<number> = new Set([428, 429, 431, 511]);
 
 /** Final status codes whose caching RFC 9110 section 15 defines and this cache implements. */
 const UNDERSTOOD_STATUS = new Set([

@@ -39,6 +39,11 @@ describe("RFC 9111 3 not stored", () => {
   test.each<[string, Row, string]>([
     ["another method", { method: "POST", fields: cc("max-age=60") }, "method"],
     ["HEAD", { method: "HEAD", fields: cc("max-age=60") }, "method"],
+    ...[428, 429, 431, 511].map((status): [string, Row, string] => [
+      `RFC 6585 ${status}, whatever it says`,
+      { status, fields: cc("public, max-age=60") },
+      "status_of_one_request",
+    ]),
     ["1xx", { status: 103, fields: cc("max-age=60") }, "status_not_final"],
     ["206 that was not asked for", { status: 206, fields: cc("max-age=60") }, "partial_content"],
     ["412", { status: 412, fields: cc("max-age=60") }, "status_of_request"],
