@@ -112,8 +112,7 @@ export class App {
   /** What Hono matches: "/host/path", so that hosts are a part of its patterns. */
   #routingPath({ authority, path }: RequestHead): string {
     if (authority !== this.#authority) {
-      const host = withoutPort(authority);
-      this.#host = host === "" ? NO_HOST : encodeForRouting(host);
+      this.#host = hostForRouting(withoutPort(authority)) || NO_HOST;
       this.#authority = authority;
     }
     // The asterisk form is the path of no route but those that take everything.
@@ -246,8 +245,17 @@ function routingPattern(match: RouteMatch): string {
 
 function hostPattern({ host }: RouteMatch): string {
   if (host === null) return ":host";
-  if (host.kind === "exact") return encodeForRouting(host.name);
+  if (host.kind === "exact") return hostForRouting(host.name);
   return `:host{[^/]+${host.suffix.replaceAll(".", "\\.")}}`;
+}
+
+/**
+ * A host as it is compared: `%41.test` is `a.test` (RFC 3986 section 6.2.2.1), and so is `a.test.`,
+ * as in nginx, so that neither passes by the routes of its host. Both are forwarded as they came.
+ */
+function hostForRouting(host: string): string {
+  const name = encodeForRouting(host).toLowerCase();
+  return name.endsWith(".") ? name.slice(0, -1) : name;
 }
 
 /**

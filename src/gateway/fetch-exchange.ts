@@ -4,13 +4,14 @@
 import { Readable } from "node:stream";
 import { GatewayError } from "../http/errors.ts";
 import { hasField } from "../http/fields.ts";
-import type {
-  ClientAddress,
-  Exchange,
-  FieldLines,
-  Outcome,
-  RequestHead,
-  ResponseHead,
+import {
+  type ClientAddress,
+  type Exchange,
+  type FieldLines,
+  type Outcome,
+  type RequestHead,
+  type ResponseHead,
+  newOutcome,
 } from "../http/message.ts";
 import { errorResponse } from "../wire/error-response.ts";
 import { headersOf } from "./lazy-request.ts";
@@ -221,6 +222,25 @@ export class FetchExchange implements Exchange {
     this.outcome.sentBytes = this.outcome.bytes;
     this.#finished?.(this);
   }
+}
+
+/** The exchange of a request that no client has sent; `parts`: what is known of it. */
+export function exchangeWithoutSocket(
+  request: RequestHead,
+  parts: Partial<FetchExchangeParts> = {},
+): FetchExchange {
+  return new FetchExchange({
+    body: null,
+    bodyLength: 0,
+    expectsContinue: false,
+    client: { address: "", port: 0, secure: request.scheme === "https", logFragment: null },
+    id: "",
+    startedMs: 0,
+    outcome: newOutcome(),
+    date: () => "",
+    ...parts,
+    request,
+  });
 }
 
 /**

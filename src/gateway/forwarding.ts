@@ -61,12 +61,17 @@ const OVERRIDES: ReadonlySet<string> = new Set([
  * servers do.
  */
 const OWNED_BY_PROXIES: ReadonlySet<string> = new Set([
+  "cf-connecting-ip",
+  "fastly-client-ip",
   "forwarded",
-  "x-real-ip",
-  "x-request-id",
+  "forwarded-for",
+  "true-client-ip",
+  "x-appengine-user-ip",
   "x-client-ip",
   "x-cluster-client-ip",
-  "true-client-ip",
+  "x-forwarded",
+  "x-real-ip",
+  "x-request-id",
 ]);
 
 /** Set anew on each hop, whoever sent them. */

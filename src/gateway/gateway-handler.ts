@@ -1,6 +1,7 @@
 // Hot. Owns what the wire calls: plain hits go to the hit path, everything else to the app, ends to
 // the accounts.
 
+import { GatewayError } from "../http/errors.ts";
 import { getField } from "../http/fields.ts";
 import type { ClientAddress, Exchange, RequestHead } from "../http/message.ts";
 import {
@@ -56,7 +57,17 @@ export class GatewayHandler implements WireHandler {
 
   exchange(exchange: Exchange): void {
     this.active++;
-    this.#options.app.handle(exchange);
+    if (this.#isMisdirected(exchange)) exchange.fail(misdirected());
+    else this.#options.app.handle(exchange);
+  }
+
+  /**
+   * RFC 9110 section 7.4: an https URI asked for without TLS is not answered, unless a proxy that is
+   * believed had the TLS.
+   */
+  #isMisdirected({ request, client }: Exchange): boolean {
+    if (request.scheme !== "https" || client.secure) return false;
+    return this.#options.trust?.has(client.address) !== true;
   }
 
   finished(exchange: Exchange, durationMs: number): void {
@@ -92,4 +103,9 @@ export class GatewayHandler implements WireHandler {
   received(bytes: number): void {
     this.#options.metrics.add(BYTES_RECEIVED, bytes);
   }
+}
+
+function misdirected(): GatewayError {
+  const detail = "an https URI on a connection without TLS (RFC 9110 7.4)";
+  return new GatewayError("invalid_request", detail, { status: 421 });
 }

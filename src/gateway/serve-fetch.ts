@@ -2,10 +2,9 @@
 // without a socket.
 
 import type { Clock } from "../clock.ts";
-import type { Outcome } from "../http/message.ts";
 import type { App } from "./app.ts";
 import type { ExchangeAccounts } from "./exchange-accounts.ts";
-import { contentOfRequest, FetchExchange, headOfRequest } from "./fetch-exchange.ts";
+import { contentOfRequest, exchangeWithoutSocket, headOfRequest } from "./fetch-exchange.ts";
 
 export interface ServeFetchOptions {
   readonly app: App;
@@ -20,16 +19,12 @@ export function serveFetch(request: Request, options: ServeFetchOptions): Promis
   const startedMs = clock.monotonicMs();
   const head = headOfRequest(request);
   const body = contentOfRequest(request);
-  const exchange = new FetchExchange({
-    request: head,
+  const exchange = exchangeWithoutSocket(head, {
     body,
     // Not what Content-Length says: that is the caller's word, and nothing has checked it.
     bodyLength: body === null ? 0 : -1,
-    expectsContinue: false,
-    client: { address: "", port: 0, secure: head.scheme === "https", logFragment: null },
     id,
     startedMs,
-    outcome: newOutcome(),
     date,
     finished: (ended) => {
       signal.removeEventListener("abort", leave);
@@ -44,18 +39,4 @@ export function serveFetch(request: Request, options: ServeFetchOptions): Promis
   if (signal.aborted) leave();
   else app.handle(exchange);
   return exchange.response;
-}
-
-function newOutcome(): Outcome {
-  return {
-    endpoint: "",
-    status: 0,
-    bytes: 0,
-    sentBytes: 0,
-    cache: "",
-    target: "",
-    retried: "",
-    reason: "",
-    detail: "",
-  };
 }

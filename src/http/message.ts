@@ -74,6 +74,21 @@ export interface Outcome {
   detail: string;
 }
 
+/** Of an exchange of which nothing is known yet. */
+export function newOutcome(): Outcome {
+  return {
+    endpoint: "",
+    status: 0,
+    bytes: 0,
+    sentBytes: 0,
+    cache: "",
+    target: "",
+    retried: "",
+    reason: "",
+    detail: "",
+  };
+}
+
 /**
  * One request and its response, whatever the HTTP version. The wire makes it, the gateway answers
  * it. Every exchange ends exactly once: by `end`, by `fail`, or by the client leaving.

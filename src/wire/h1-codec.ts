@@ -42,11 +42,15 @@ export function decodeRequestHead(
   const fields = decodeFields(words, base, text);
   const hostIndex = word(words, base + RECORD_HOST_INDEX);
   const host = hostIndex === NO_HOST ? "" : (fields[hostIndex * 2 + 1] ?? "");
-  const uri = form === TARGET_ABSOLUTE ? splitAbsolute(target) : { authority: host, path: target };
+  const method = text.slice(methodStart, methodStart + (word(words, base + RECORD_METHOD) >>> 8));
+  const uri =
+    form === TARGET_ABSOLUTE
+      ? splitAbsolute(target, method, scheme)
+      : { authority: host, path: target, scheme };
   return {
-    method: text.slice(methodStart, methodStart + (word(words, base + RECORD_METHOD) >>> 8)),
-    scheme,
-    authority: normaliseAuthority(form === TARGET_AUTHORITY ? target : uri.authority, scheme),
+    method,
+    scheme: uri.scheme,
+    authority: normaliseAuthority(form === TARGET_AUTHORITY ? target : uri.authority, uri.scheme),
     path: form === TARGET_AUTHORITY ? "" : uri.path,
     version: word(words, base + RECORD_VERSION_MINOR) === 0 ? "1.0" : "1.1",
     fields,
@@ -61,16 +65,29 @@ function word(words: Uint32Array, index: number): number {
   return words[index] ?? 0;
 }
 
+interface TargetUri {
+  readonly authority: string;
+  readonly path: string;
+  readonly scheme: "http" | "https";
+}
+
 /**
  * RFC 9112 section 3.2.2. The parser has checked the scheme and that the authority agrees with
- * Host.
+ * Host. Section 3.2.4: OPTIONS without a path is about the server as a whole. `scheme`: what the
+ * connection speaks, "http" in a target over TLS notwithstanding.
  */
-function splitAbsolute(target: string): { authority: string; path: string } {
+function splitAbsolute(target: string, method: string, scheme: "http" | "https"): TargetUri {
+  const isHttps = scheme === "https" || target.startsWith(":", "https".length);
   const start = target.indexOf("://") + 3;
   let end = start;
   while (end < target.length && target[end] !== "/" && target[end] !== "?") end++;
   const rest = target.slice(end);
-  return { authority: target.slice(start, end), path: rest.startsWith("/") ? rest : `/${rest}` };
+  const ofServer = rest === "" && method === "OPTIONS";
+  return {
+    authority: target.slice(start, end),
+    path: ofServer ? "*" : rest.startsWith("/") ? rest : `/${rest}`,
+    scheme: isHttps ? "https" : "http",
+  };
 }
 
 /** Lower case and without the scheme's default port (RFC 9110 section 4.2.3). */

@@ -5,13 +5,13 @@
 import type { Socket } from "node:net";
 import type { GatewayError, ReasonCode } from "../http/errors.ts";
 import { acceptsTrailers } from "../http/fields.ts";
-import type {
-  ClientAddress,
-  Exchange,
-  FieldLines,
-  Outcome,
-  RequestHead,
-  ResponseHead,
+import {
+  type ClientAddress,
+  type Exchange,
+  type FieldLines,
+  type RequestHead,
+  type ResponseHead,
+  newOutcome,
 } from "../http/message.ts";
 import { errorResponse } from "./error-response.ts";
 import {
@@ -55,17 +55,7 @@ export class H1Exchange implements Exchange {
   readonly id: string;
   readonly expectsContinue: boolean;
   readonly startedMs: number;
-  readonly outcome: Outcome = {
-    endpoint: "",
-    status: 0,
-    bytes: 0,
-    sentBytes: 0,
-    cache: "",
-    target: "",
-    retried: "",
-    reason: "",
-    detail: "",
-  };
+  readonly outcome = newOutcome();
   responded = false;
   ended = false;
   onAbort: (() => void) | null = null;

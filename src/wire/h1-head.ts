@@ -7,22 +7,35 @@ import {
   FLAG_KEEP_ALIVE,
   FRAMING_CHUNKED,
   FRAMING_NONE,
+  METHOD_CONNECT,
   RECORD_CONTENT_LENGTH_HIGH,
   RECORD_CONTENT_LENGTH_LOW,
   RECORD_FLAGS,
   RECORD_FRAMING,
+  RECORD_METHOD,
+  RECORD_TARGET_FORM,
   RECORD_VERSION_MINOR,
+  TARGET_ABSOLUTE,
 } from "../../assembly/layout.ts";
 
+/**
+ * Behind a CONNECT may come what a client that does not wait sends into its tunnel: it is not read
+ * as requests.
+ */
 export function keepsAlive(words: Uint32Array, base: number): boolean {
-  return ((words[base + RECORD_FLAGS] ?? 0) & FLAG_KEEP_ALIVE) !== 0;
+  const isConnect = ((words[base + RECORD_METHOD] ?? 0) & 0xff) === METHOD_CONNECT;
+  return ((words[base + RECORD_FLAGS] ?? 0) & FLAG_KEEP_ALIVE) !== 0 && !isConnect;
 }
 
-/** HTTP/1.1, no content, nothing special: a stored response may answer it as it is. */
+/**
+ * HTTP/1.1, no content, nothing special: a stored response may answer it as it is. The scheme of an
+ * absolute form is still to be judged.
+ */
 export function isPlain(words: Uint32Array, base: number): boolean {
   return (
     words[base + RECORD_FLAGS] === FLAG_KEEP_ALIVE &&
     words[base + RECORD_FRAMING] === FRAMING_NONE &&
+    words[base + RECORD_TARGET_FORM] !== TARGET_ABSOLUTE &&
     words[base + RECORD_VERSION_MINOR] === 1
   );
 }

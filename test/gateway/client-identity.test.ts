@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { gatewayPair, type PairConfig } from "../support/gateway-pair.ts";
 import type { OriginScript } from "../support/origin.ts";
 import { answer, byPath, echo, valuesOf } from "../support/origin-scripts.ts";
-import { get } from "../support/raw-client.ts";
+import { ask, get, type RawResponse } from "../support/raw-client.ts";
 
 const pair = gatewayPair();
 
@@ -30,6 +30,13 @@ describe("who the client is (RFC 7239)", () => {
     "X-Real-IP: 6.6.6.6",
     "X-Client-IP: 6.6.6.6",
     "True-Client-IP: 6.6.6.6",
+    "X-Cluster-Client-IP: 6.6.6.6",
+    "X-AppEngine-User-IP: 6.6.6.6",
+    "CF-Connecting-IP: 6.6.6.6",
+    "CF_Connecting_IP: 6.6.6.6",
+    "Fastly-Client-IP: 6.6.6.6",
+    "X-Forwarded: for=6.6.6.6",
+    "Forwarded-For: 6.6.6.6",
     "X-Request-Id: evil",
     "X_Forwarded_For: 6.6.6.6",
     "X-Forwarded_Proto: evil",
@@ -146,4 +153,30 @@ describe("who the client is (RFC 7239)", () => {
       expect(response.field("x-request-id")).toMatch(/^[0-9a-f]{24}$/);
     },
   );
+});
+
+describe("an https URI asked for without TLS (RFC 9110 7.4)", () => {
+  const secure = "GET https://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n";
+  const page = byPath({ "/": answer("hi", "Cache-Control: max-age=60") });
+  const cacheStatus = (response: RawResponse): string => response.field("cache-status") ?? "";
+
+  test("is misdirected, even where the http one is stored", async () => {
+    const port = await serve({ script: page });
+    expect(cacheStatus(await get(port, "/"))).toMatch(/stored/);
+    const response = await ask(port, secure);
+    expect([response.status, response.field("proxy-status")]).toEqual([
+      421,
+      expect.stringContaining("RFC 9110 7.4"),
+    ]);
+    expect(cacheStatus(await ask(port, secure.replace("https", "http")))).toMatch(/hit/);
+    expect(pair.origin.heads).toHaveLength(1);
+  });
+
+  test("is believed of a proxy that is trusted, and has a key of its own", async () => {
+    const port = await serve({ script: page, trust: ["127.0.0.1/32"] });
+    expect((await get(port, "/")).status).toBe(200);
+    expect(cacheStatus(await ask(port, secure))).not.toMatch(/hit/);
+    expect(valuesOf(pair.origin.heads[1] ?? "", "x-forwarded-proto")).toEqual(["https"]);
+    expect(cacheStatus(await ask(port, secure))).toMatch(/hit/);
+  });
 });

@@ -51,6 +51,15 @@ describe.each(ENGINES)("RFC 9112 9.3 persistence, %s", (engine) => {
     expect(client.ending).toBe("closed");
   });
 
+  test("RFC 9110 9.3.6 what follows CONNECT may be for the tunnel: it is not answered", async () => {
+    await start(answerPath);
+    const client = await wire.sent(`CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n${GET}`);
+    const responses = await client.all();
+    expect(responses).toHaveLength(1);
+    expect(responses[0] && fieldOf(responses[0], "connection")).toBe("close");
+    expect(client.ending).toBe("closed");
+  });
+
   test("HTTP/1.0 persists when asked, and is told so", async () => {
     await start(answerPath);
     const request = "GET /1 HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n";

@@ -36,6 +36,11 @@ const ROWS: readonly Row[] = [
     { authority: "a", path: "/?x/y" },
   ],
   [
+    "3.2.2 absolute form of https: what is asked for, whatever the connection is",
+    "GET hTTps://a:443/x HTTP/1.1\r\nHost: a\r\n\r\n",
+    { scheme: "https", authority: "a", path: "/x" },
+  ],
+  [
     "3.2.2 absolute form in HTTP/1.0 without Host",
     "GET http://a:81/x HTTP/1.0\r\n\r\n",
     { authority: "a:81", path: "/x", version: "1.0" },
@@ -50,6 +55,17 @@ const ROWS: readonly Row[] = [
     "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
     { method: "OPTIONS", authority: "a", path: "*" },
   ],
+  [
+    "3.2.4 OPTIONS of an absolute form without a path is about the server",
+    "OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n",
+    { method: "OPTIONS", authority: "a", path: "*" },
+  ],
+  [
+    "3.2.4 but not with one, or with a query",
+    "OPTIONS http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    { path: "/" },
+  ],
+  ["3.2.4 a query", "OPTIONS http://a?b HTTP/1.1\r\nHost: a\r\n\r\n", { path: "/?b" }],
   ["3.2 Host with the default port", "GET / HTTP/1.1\r\nHost: A:80\r\n\r\n", { authority: "a" }],
   ["3.2 Host with a port", "GET / HTTP/1.1\r\nHost: a:8080\r\n\r\n", { authority: "a:8080" }],
   [
