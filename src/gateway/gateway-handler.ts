@@ -62,8 +62,8 @@ export class GatewayHandler implements WireHandler {
   }
 
   /**
-   * RFC 9110 section 7.4: an https URI asked for without TLS is not answered, unless a proxy that is
-   * believed had the TLS.
+   * RFC 9110 section 7.4: an https URI asked for without TLS is not answered, unless a proxy that
+   * is believed had the TLS.
    */
   #isMisdirected({ request, client }: Exchange): boolean {
     if (request.scheme !== "https" || client.secure) return false;

@@ -19,8 +19,8 @@ export function mayDesynchronise(request: OriginRequest): boolean {
 }
 
 /**
- * The method gives content no meaning (RFC 9110 section 9.3): an origin server that does not read it
- * takes it for the next request, whose answer another client would get.
+ * The method gives content no meaning (RFC 9110 section 9.3): an origin server that does not read
+ * it takes it for the next request, whose answer another client would get.
  */
 export function ignoresContent({ method, body }: OriginRequest): boolean {
   return body !== null && NO_CONTENT_METHODS.has(method);

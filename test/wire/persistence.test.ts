@@ -51,7 +51,7 @@ describe.each(ENGINES)("RFC 9112 9.3 persistence, %s", (engine) => {
     expect(client.ending).toBe("closed");
   });
 
-  test("RFC 9110 9.3.6 what follows CONNECT may be for the tunnel: it is not answered", async () => {
+  test("RFC 9110 9.3.6 what follows CONNECT may be for the tunnel: no answer", async () => {
     await start(answerPath);
     const client = await wire.sent(`CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n${GET}`);
     const responses = await client.all();
