@@ -23,7 +23,7 @@ async function handlePrototype(): Promise<StreamHandle> {
   while (!Object.hasOwn(object, "useUserBuffer")) object = Object.getPrototypeOf(object) as object;
   socket.destroy();
   server.close();
-  return object as StreamHandle;
+  return object;
 }
 
 let wire: TestWire;
