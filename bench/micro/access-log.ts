@@ -41,6 +41,7 @@ const summary = {
   durationMs: 12.3456,
   target: "10.0.0.11:3000",
   retried: "",
+  fallback: "",
   reason: "",
   detail: "",
 };

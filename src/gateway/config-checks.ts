@@ -3,6 +3,7 @@
 // be wrong, so that one pass says it all.
 
 import { isMap } from "./config-environment.ts";
+import { checkFallbacks, fallbackTargets } from "./config-fallback.ts";
 import { defaultOf } from "./config-keys.ts";
 import { isStatusKey, STATUS_CLASSES } from "./config-resolve-cache.ts";
 import type { ProblemList } from "./config-problem.ts";
@@ -20,6 +21,7 @@ export function checkAcross(value: unknown, problems: ProblemList): void {
   const upstreams = isMap(value["upstreams"]) ? value["upstreams"] : {};
   checkUpstreams(value["upstreams"], upstreams, problems);
   checkRoutes(value, upstreams, problems);
+  checkFallbacks(value, upstreams, problems);
   checkListeners(value, problems);
   checkRedis(value["cache"], problems);
 }
@@ -118,6 +120,7 @@ function checkRoutes(
       problems.error(["routes", index, "to"], `no upstream "${to}"`, nearestWord(to, names));
     }
   }
+  for (const name of fallbackTargets(config, upstreams)) used.add(name);
   for (const name of names) {
     if (!used.has(name)) problems.warn(["upstreams", name], "no route leads to it");
   }

@@ -5,6 +5,7 @@
 import { isCidr } from "./trust-network.ts";
 import { parseAddress, parseAuthority, parseTarget } from "./listen-address.ts";
 import { parseHashBy } from "./affinity.ts";
+import { FALLBACK_CAUSES } from "./config-fallback.ts";
 import { readRedisUrl } from "./redis-address.ts";
 import { parseMatch } from "./route-match.ts";
 import { nearestWord } from "./suggestion.ts";
@@ -327,6 +328,11 @@ const RETRY_WORDS = ["connect", "reset", "timeout", "refused-stream"];
 export const RETRY_REASON: Form = {
   ...integerOr(integer(500, 599), ...RETRY_WORDS),
   guess: (value) => nearestWord(String(value), RETRY_WORDS),
+};
+
+export const FALLBACK_CAUSE: Form = {
+  ...integerOr(integer(500, 599), ...FALLBACK_CAUSES),
+  guess: (value) => nearestWord(String(value), FALLBACK_CAUSES),
 };
 
 /** A whole number or one of a few words. */

@@ -45,6 +45,39 @@ const ROUTING: readonly ConfigKey[] = [
   },
 ];
 
+/** As those of upstreams. */
+const FALLBACKS: readonly ConfigKey[] = [
+  {
+    key: "routes[].fallback[].to",
+    form: form.TEXT,
+    default: null,
+    about:
+      "Name of an upstream that is asked instead, its answer never stored. Its fallbacks follow.",
+    reason: "None.",
+  },
+  {
+    key: "routes[].fallback[].page",
+    form: form.FILE_NAME,
+    default: null,
+    about: "A file that is sent instead: .html, .json, .txt, .xml or .svg, read at the start.",
+    reason: "None: a line of text with the reason.",
+  },
+  {
+    key: "routes[].fallback[].status",
+    form: form.integer(200, 599),
+    default: 503,
+    about: "Status of a page.",
+    reason: "Robots come back, caches do not keep it.",
+  },
+  {
+    key: "routes[].fallback[].on[]",
+    form: form.FALLBACK_CAUSE,
+    default: null,
+    about: "Reason codes, and statuses with which the origin itself answers.",
+    reason: "Every failure of the upstream; what the origin answers is an answer.",
+  },
+];
+
 const POLICIES: readonly ConfigKey[] = [
   {
     key: "routes[].compress",
@@ -106,4 +139,9 @@ const POLICIES: readonly ConfigKey[] = [
   },
 ];
 
-export const ROUTE_KEYS: readonly ConfigKey[] = [...ROUTING, ...ROUTE_CACHE_KEYS, ...POLICIES];
+export const ROUTE_KEYS: readonly ConfigKey[] = [
+  ...ROUTING,
+  ...ROUTE_CACHE_KEYS,
+  ...FALLBACKS,
+  ...POLICIES,
+];

@@ -270,6 +270,38 @@ const FAILURES: readonly ConfigKey[] = [
   },
 ];
 
+const FALLBACKS: readonly ConfigKey[] = [
+  {
+    key: "upstreams.<name>.fallback[].to",
+    form: form.TEXT,
+    default: null,
+    about:
+      "Name of an upstream that is asked instead, its answer never stored. Its fallbacks follow.",
+    reason: "None.",
+  },
+  {
+    key: "upstreams.<name>.fallback[].page",
+    form: form.FILE_NAME,
+    default: null,
+    about: "A file that is sent instead: .html, .json, .txt, .xml or .svg, read at the start.",
+    reason: "None: a line of text with the reason.",
+  },
+  {
+    key: "upstreams.<name>.fallback[].status",
+    form: form.integer(200, 599),
+    default: 503,
+    about: "Status of a page.",
+    reason: "Robots come back, caches do not keep it.",
+  },
+  {
+    key: "upstreams.<name>.fallback[].on[]",
+    form: form.FALLBACK_CAUSE,
+    default: null,
+    about: "Reason codes, and statuses with which the origin itself answers.",
+    reason: "Every failure of the upstream; what the origin answers is an answer.",
+  },
+];
+
 const HEDGING: readonly ConfigKey[] = [
   {
     key: "upstreams.<name>.hedge",
@@ -302,5 +334,6 @@ export const UPSTREAM_KEYS: readonly ConfigKey[] = [
   ...TIMEOUTS,
   ...FAILURES,
   ...HEDGING,
+  ...FALLBACKS,
   ...HEALTH_KEYS,
 ];

@@ -3,26 +3,27 @@
 // Loads neither zod nor yaml.
 
 import { resolve } from "node:path";
-import { parseHashBy } from "./affinity.ts";
-import type {
-  EdgelaneConfig,
-  EdgelaneRedis,
-  EdgelaneRoute,
-  EdgelaneTarget,
-  EdgelaneUpstream,
-} from "./edgelane-config.ts";
-import {
-  parseByteRate,
-  parseDuration,
-  parsePercentile,
-  parseShare,
-  parseSize,
-} from "./config-units.ts";
+import type { EdgelaneConfig, EdgelaneRedis, EdgelaneRoute } from "./edgelane-config.ts";
+import { parseByteRate } from "./config-units.ts";
 import { defaultOf } from "./config-keys.ts";
 import type * as resolved from "./gateway-config.ts";
-import { parseAddress, parseTarget } from "./listen-address.ts";
+import { parseAddress } from "./listen-address.ts";
 import { resolveRouteCache } from "./config-resolve-cache.ts";
 import { readRedisUrl } from "./redis-address.ts";
+import { resolveFallback, resolveUpstream } from "./config-resolve-upstreams.ts";
+import {
+  duration,
+  known,
+  lower,
+  number,
+  offOr,
+  present,
+  ratioOrOff,
+  seconds,
+  size,
+  text,
+  word,
+} from "./config-values.ts";
 import { compareSpecificity, parseMatch } from "./route-match.ts";
 
 export interface ResolveContext {
@@ -57,7 +58,7 @@ export function resolveValid(
     zone: config.zone ?? null,
     upstreams: new Map(upstreams),
     cache: resolveCache(config.cache ?? {}, context),
-    routes: resolveRoutes(config),
+    routes: resolveRoutes(config, context.directory),
     limits: resolveLimits(config.limits ?? {}),
     log: resolveLog(config.log ?? {}, context.directory),
     shutdownGraceMs: duration("shutdown.grace", config.shutdown?.grace),
@@ -81,149 +82,6 @@ function resolveAdmin(admin: EdgelaneConfig["admin"]): resolved.AdminConfig | nu
 function resolveWorkers(written: EdgelaneConfig["workers"]): number | "auto" {
   const workers = written ?? defaultOf("workers");
   return workers === "auto" ? workers : Number(workers);
-}
-
-function resolveUpstream(
-  name: string,
-  written: string | EdgelaneUpstream,
-  directory: string,
-  zone: string | undefined,
-): resolved.UpstreamConfig {
-  const upstream: EdgelaneUpstream = typeof written === "string" ? { targets: [written] } : written;
-  const { pool = {}, timeout = {}, retry = {}, hash = {} } = upstream;
-  const key = "upstreams.<name>";
-  return {
-    name,
-    targets: once(present(upstream.targets).map((target) => resolveTarget(target, zone))),
-    balance: word(`${key}.balance`, upstream.balance),
-    hash: upstream.balance === "hash" ? parseHashBy(text(`${key}.hash.by`, hash.by)) : null,
-    host: resolveHost(text(`${key}.host`, upstream.host)),
-    pool: {
-      connectionsMax: number(`${key}.pool.connections`, pool.connections),
-      queueMax: number(`${key}.pool.queue`, pool.queue),
-      queueTimeoutMs: duration(`${key}.pool.queueTimeout`, pool.queueTimeout),
-      keepAliveMs: duration(`${key}.pool.keepAlive`, pool.keepAlive),
-      ageMaxMs: duration(`${key}.pool.maxAge`, pool.maxAge),
-      requestsMax: typeof pool.maxRequests === "number" ? pool.maxRequests : 0,
-    },
-    protocol: word(`${key}.protocol`, upstream.protocol),
-    tls: resolveUpstreamTls(upstream.tls ?? {}, directory),
-    timeout: {
-      connectMs: duration(`${key}.timeout.connect`, timeout.connect),
-      headersMs: duration(`${key}.timeout.headers`, timeout.headers),
-      idleMs: duration(`${key}.timeout.idle`, timeout.idle),
-      totalMs: duration(`${key}.timeout.total`, timeout.total),
-    },
-    retry: {
-      attemptsMax: number(`${key}.retry.attempts`, retry.attempts),
-      when: present(retry.when ?? ["connect", "reset", "refused-stream"]),
-      backoffMs: duration(`${key}.retry.backoff`, retry.backoff),
-      waitMsMax: duration(`${key}.retry.maxWait`, retry.maxWait),
-      bufferBytesMax: sizeOrOff(`${key}.retry.buffer`, retry.buffer),
-      budgetRatio: share(`${key}.retry.budget`, retry.budget),
-    },
-    hedge: resolveHedge(upstream.hedge),
-    ...resolveHealth(upstream),
-  };
-}
-
-function resolveHedge(written: EdgelaneUpstream["hedge"]): resolved.UpstreamConfig["hedge"] {
-  const key = "upstreams.<name>.hedge";
-  const hedge = written ?? String(defaultOf(key));
-  if (hedge === "off") return null;
-  const { at, min } = typeof hedge === "string" ? { at: hedge } : { min: undefined, ...hedge };
-  return {
-    quantile: known(parsePercentile(text(`${key}.at`, at))),
-    afterMsMin: duration(`${key}.min`, min),
-  };
-}
-
-function resolveUpstreamTls(
-  tls: NonNullable<EdgelaneUpstream["tls"]>,
-  directory: string,
-): resolved.UpstreamTls {
-  const key = "upstreams.<name>.tls";
-  const file = (name: string | undefined) => (name === undefined ? null : resolve(directory, name));
-  return {
-    caFile: file(tls.ca),
-    certFile: file(tls.cert),
-    keyFile: file(tls.key),
-    serverName: tls.serverName ?? null,
-    verify: word(`${key}.verify`, tls.verify) === "on",
-    minVersion: word(`${key}.minVersion`, tls.minVersion),
-  };
-}
-
-type Health = Pick<
-  resolved.UpstreamConfig,
-  "probe" | "rise" | "fall" | "eject" | "breaker" | "slowStartMs" | "panicShare"
->;
-
-function resolveHealth({ health = {}, breaker, slowStart, panic }: EdgelaneUpstream): Health {
-  const { eject = {} } = health;
-  const key = "upstreams.<name>";
-  const { errors, over, open, latency } = breaker === "off" ? {} : (breaker ?? {});
-  return {
-    probe:
-      health.path === undefined
-        ? null
-        : {
-            path: health.path,
-            everyMs: duration(`${key}.health.every`, health.every),
-            timeoutMs: duration(`${key}.health.timeout`, health.timeout),
-            statuses: present(health.status ?? []),
-          },
-    rise: number(`${key}.health.rise`, health.rise),
-    fall: number(`${key}.health.fall`, health.fall),
-    eject: {
-      after: number(`${key}.health.eject.after`, eject.after),
-      errorShare: share(`${key}.health.eject.errors`, eject.errors),
-      volumeMin: number(`${key}.health.eject.over`, eject.over),
-      forMs: duration(`${key}.health.eject.for`, eject.for),
-      forMsMax: duration(`${key}.health.eject.forMax`, eject.forMax),
-      shareMax: share(`${key}.health.eject.max`, eject.max),
-    },
-    breaker: {
-      errorShare: breaker === "off" ? 0 : share(`${key}.breaker.errors`, errors),
-      volumeMin: number(`${key}.breaker.over`, over),
-      openMs: duration(`${key}.breaker.open`, open),
-      latencyMs: duration(`${key}.breaker.latency`, latency),
-    },
-    slowStartMs: duration(`${key}.slowStart`, slowStart),
-    panicShare: share(`${key}.panic`, panic),
-  };
-}
-
-function resolveTarget(
-  target: EdgelaneUpstream["targets"][number],
-  ownZone: string | undefined,
-): resolved.TargetConfig {
-  const written: EdgelaneTarget = typeof target === "string" ? { url: target } : target;
-  const { url, weight, backup, priority, zone } = written;
-  const origin = parseTarget(url);
-  if (origin === null) throw new TypeError("not a target");
-  return {
-    origin,
-    weight: number("upstreams.<name>.targets[].weight", weight),
-    priority: priority ?? (backup === true ? 1 : 0),
-    isLocal: zone === undefined || ownZone === undefined || zone === ownZone,
-  };
-}
-
-/** A target that is there twice has the weight of both. */
-function once(targets: readonly resolved.TargetConfig[]): readonly resolved.TargetConfig[] {
-  const byOrigin = new Map<string, resolved.TargetConfig>();
-  for (const target of targets) {
-    const known = byOrigin.get(target.origin);
-    const weight = (known?.weight ?? 0) + target.weight;
-    byOrigin.set(target.origin, { ...(known ?? target), weight });
-  }
-  return [...byOrigin.values()];
-}
-
-function resolveHost(host: string): resolved.HostPolicy {
-  if (host === "preserve" || host === "target") return { kind: host };
-  return { kind: "fixed", authority: host.toLowerCase() };
 }
 
 function resolveCache(
@@ -265,13 +123,15 @@ function resolveRedis(written: string | EdgelaneRedis, directory: string): resol
   };
 }
 
-function resolveRoutes(config: EdgelaneConfig): readonly resolved.RouteConfig[] {
+function resolveRoutes(config: EdgelaneConfig, directory: string): readonly resolved.RouteConfig[] {
   const only = Object.keys(config.upstreams)[0] ?? "";
   const written = config.routes ?? [{ match: "/*", to: only }];
-  return written.map(resolveRoute).sort((a, b) => compareSpecificity(a.match, b.match));
+  return written
+    .map((route) => resolveRoute(route, directory))
+    .sort((a, b) => compareSpecificity(a.match, b.match));
 }
 
-function resolveRoute(route: EdgelaneRoute): resolved.RouteConfig {
+function resolveRoute(route: EdgelaneRoute, directory: string): resolved.RouteConfig {
   const result = parseMatch(route.match);
   if ("problem" in result) throw new TypeError("not a match");
   return {
@@ -279,6 +139,7 @@ function resolveRoute(route: EdgelaneRoute): resolved.RouteConfig {
     name: route.name ?? result.match.source,
     to: route.to,
     cache: resolveRouteCache(route.cache ?? word<"auto" | "off">("routes[].cache", undefined)),
+    fallback: route.fallback === undefined ? null : resolveFallback(route.fallback, directory),
     timing: route.timing ?? defaultOf("routes[].timing") === true,
     use: present(route.use ?? []),
   };
@@ -313,61 +174,4 @@ function resolveLog(
 
 function address(written: string): resolved.ListenAddress {
   return known(parseAddress(written)).address;
-}
-
-function duration(key: string, written: string | undefined): number {
-  const value = text(key, written);
-  return value === "off" ? 0 : known(parseDuration(value));
-}
-
-function size(key: string, written: string | undefined): number {
-  return known(parseSize(text(key, written)));
-}
-
-function sizeOrOff(key: string, written: string | undefined): number {
-  const value = text(key, written);
-  return value === "off" ? 0 : known(parseSize(value));
-}
-
-function seconds(written: string): number {
-  return Math.floor(known(parseDuration(written)) / 1000);
-}
-
-function ratioOrOff(written: string): number {
-  return written === "off" ? 0 : known(parseShare(written));
-}
-
-function lower(name: string): string {
-  return name.toLowerCase();
-}
-
-function share(key: string, written: string | undefined): number {
-  return known(parseShare(text(key, written)));
-}
-
-function text(key: string, written: string | undefined): string {
-  return written ?? String(defaultOf(key));
-}
-
-/** A default that is one of a few words; the table's form makes sure that it is. */
-function word<T extends string>(key: string, written: T | undefined): T {
-  return written ?? (defaultOf(key) as T);
-}
-
-function number(key: string, written: number | undefined): number {
-  return written ?? Number(defaultOf(key));
-}
-
-function offOr(value: string): string | null {
-  return value === "off" ? null : value;
-}
-
-/** Optional variables that are unset leave holes in lists. */
-function present<T>(list: readonly T[]): readonly T[] {
-  return list.filter((item) => item !== undefined);
-}
-
-function known<T>(value: T | null): T {
-  if (value === null) throw new TypeError("a value passed the checks that cannot be read");
-  return value;
 }

@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { checkAcross } from "./config-checks.ts";
+import { checkPages } from "./config-fallback.ts";
 import { isMap, substitute } from "./config-environment.ts";
 import type { Environment } from "./config-environment.ts";
 import { ConfigError, ProblemList, formatProblem } from "./config-problem.ts";
@@ -90,10 +91,12 @@ function check(source: ConfigSource, file: string | null, context: ConfigContext
   checkShape(value, problems);
   checkAvailable(value, problems);
   checkAcross(value, problems);
+  const directory = file === null ? process.cwd() : dirname(resolve(file));
+  checkPages(value, directory, problems);
   if (problems.failed) return { config: null, problems: problems.problems };
   const config = resolveValid(value as EdgelaneConfig, {
     file,
-    directory: file === null ? process.cwd() : dirname(resolve(file)),
+    directory,
     memoryBytes: context.memoryBytes ?? availableMemoryBytes(),
     warnings: problems.problems.map((problem) => formatProblem(file ?? "config", problem)),
   });

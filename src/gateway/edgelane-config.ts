@@ -95,6 +95,7 @@ export interface EdgelaneUpstream {
     buffer?: Size | "off";
     budget?: Share;
   };
+  fallback?: readonly EdgelaneFallback[];
   hedge?: "off" | Percentile | { at?: Percentile; min?: Duration };
   health?: {
     path?: string;
@@ -117,6 +118,15 @@ export interface EdgelaneUpstream {
   panic?: Share;
 }
 
+/** One of `to` and `page`. */
+export interface EdgelaneFallback {
+  to?: string;
+  page?: string;
+  status?: number;
+  /** Reason codes and statuses. */
+  on?: readonly (string | number)[];
+}
+
 export interface EdgelaneTarget {
   url: string;
   weight?: number;
@@ -131,6 +141,8 @@ export interface EdgelaneRoute {
   name?: string;
   to: string;
   cache?: "auto" | "off" | EdgelaneRouteCache;
+  /** Instead of its upstream's. */
+  fallback?: readonly EdgelaneFallback[];
   timing?: boolean;
   use?: readonly MiddlewareHandler[];
   compress?: boolean;

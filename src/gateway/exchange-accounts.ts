@@ -64,6 +64,7 @@ export class ExchangeAccounts {
       cache: "",
       target: "",
       retried: "",
+      fallback: "",
       reason: "invalid_request",
       detail: `${error}: ${detail}`,
     });

@@ -5,6 +5,7 @@
 import type { MiddlewareHandler } from "hono";
 import type { KeyRules } from "../cache/key-plan.ts";
 import type { BreakerRules } from "../upstream/breaker.ts";
+import type { ReasonCode } from "../http/errors.ts";
 import type { HedgeRules } from "../upstream/hedge.ts";
 import type { RetryReason } from "../upstream/retry-rules.ts";
 import type { EjectRules } from "../upstream/target-state.ts";
@@ -62,6 +63,14 @@ export interface UpstreamTls {
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
 }
 
+/** A reason code, or a status with which the origin itself answers. */
+export type FallbackCause = ReasonCode | number;
+
+export type FallbackConfig = { readonly on: readonly FallbackCause[] } & (
+  | { readonly kind: "upstream"; readonly to: string }
+  | { readonly kind: "page"; readonly file: string; readonly status: number }
+);
+
 export interface UpstreamConfig {
   readonly name: string;
   readonly targets: readonly TargetConfig[];
@@ -103,6 +112,8 @@ export interface UpstreamConfig {
     /** Share of requests that may be retries, 0 to 1. */
     readonly budgetRatio: number;
   };
+  /** What answers when it does not, in their order. */
+  readonly fallback: readonly FallbackConfig[];
   /** null: no second try beside a slow one. */
   readonly hedge: HedgeRules | null;
   /** null: no active checks. */
@@ -182,6 +193,8 @@ export interface RouteConfig {
   /** Name of an upstream that exists. */
   readonly to: string;
   readonly cache: RouteCache;
+  /** null: those of its upstream. */
+  readonly fallback: readonly FallbackConfig[] | null;
   /** Responses carry Server-Timing. */
   readonly timing: boolean;
   /** Hono middleware, run before the request is forwarded. */

@@ -11,6 +11,7 @@ import type { ClusterEvents } from "../upstream/balancer.ts";
 import { Cluster, CLUSTER_DEFAULTS, type ClusterConfig } from "../upstream/cluster.ts";
 import type { TargetConfig } from "../upstream/target.ts";
 import type { OriginIo } from "../upstream/origin-io.ts";
+import { buildFallback, type Destination } from "./fallback.ts";
 import type { GatewayConfig, RouteConfig, UpstreamConfig } from "./gateway-config.ts";
 import type { Route } from "./route.ts";
 import type { TargetSets } from "./target-registry.ts";
@@ -44,17 +45,14 @@ export function buildGeneration(
     const cluster = new Cluster(own, clock, io, { events: events(name) });
     clusters.set(name, cluster);
   }
+  const destinationOf = destinations(config, clusters, metrics);
   const routes = config.routes.map((route): Route => {
-    const cluster = clusters.get(route.to);
-    const upstream = config.upstreams.get(route.to);
-    if (cluster === undefined || upstream === undefined) {
-      throw new Error(`route "${route.name}" names an upstream that validation let pass`);
-    }
+    const destination = destinationOf(route.to);
+    const own = route.fallback?.map((fallback) => buildFallback(fallback, destinationOf));
     return {
+      ...destination,
+      fallbacks: own ?? destination.fallbacks,
       config: route,
-      upstream,
-      cluster,
-      upstreamRow: metrics.upstream(upstream.name),
       caching: {
         mode: cacheMode(config, route),
         rules: hitRules(route, metrics),
@@ -66,6 +64,31 @@ export function buildGeneration(
     };
   });
   return { config, clusters, routes };
+}
+
+/** Each upstream once, with its fallbacks; `check` has seen to it that they make no circle. */
+function destinations(
+  config: GatewayConfig,
+  clusters: ReadonlyMap<string, Cluster>,
+  metrics: Metrics,
+): (name: string) => Destination {
+  const known = new Map<string, Destination>();
+  const destinationOf = (name: string): Destination => {
+    const cluster = clusters.get(name);
+    const upstream = config.upstreams.get(name);
+    if (cluster === undefined || upstream === undefined) {
+      throw new Error(`validation let a name pass that is no upstream: "${name}"`);
+    }
+    const built = known.get(name) ?? {
+      upstream,
+      cluster,
+      upstreamRow: metrics.upstream(name),
+      fallbacks: upstream.fallback.map((fallback) => buildFallback(fallback, destinationOf)),
+    };
+    known.set(name, built);
+    return built;
+  };
+  return destinationOf;
 }
 
 /**

@@ -92,9 +92,17 @@ export class Passage {
 
   /** What forwarding found out is the exchange's; its status and bytes are its own. */
   #take(inner: FetchExchange): void {
-    const { endpoint, cache, target, retried, reason, detail } = inner.outcome;
+    const { endpoint, cache, target, retried, fallback, reason, detail } = inner.outcome;
     if (this.#exchange.ended) return;
-    Object.assign(this.#exchange.outcome, { endpoint, cache, target, retried, reason, detail });
+    Object.assign(this.#exchange.outcome, {
+      endpoint,
+      cache,
+      target,
+      retried,
+      fallback,
+      reason,
+      detail,
+    });
   }
 
   /** Content as the client sends it, while nobody has touched it. */

@@ -14,12 +14,15 @@ import type { Clock } from "../clock.ts";
 import type { Core } from "../core/core.ts";
 import { GatewayError } from "../http/errors.ts";
 import type { Exchange, FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
+import { FALLBACKS_PAGE, FALLBACKS_UPSTREAM } from "../telemetry/metric-table.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { OriginCall, OriginHandler, OriginRequest } from "../upstream/attempt.ts";
 import type { Try } from "../upstream/retry-rules.ts";
+import { proxyStatus } from "../wire/error-response.ts";
 import { hashKey } from "./affinity.ts";
 import { asLookedUp, isRead, mayBeStored } from "./cached-request.ts";
 import { DirectFill, type DirectReader } from "./direct-fill.ts";
+import { answerPage, type Destination, FallbackPlan } from "./fallback.ts";
 import {
   ALLOWED_METHODS,
   announcedTrailers,
@@ -30,7 +33,7 @@ import {
   originTrailers,
   withForwardsLeft,
 } from "./forwarding.ts";
-import type { HostPolicy } from "./gateway-config.ts";
+import type { FallbackCause, HostPolicy } from "./gateway-config.ts";
 import { OriginHop } from "./origin-hop.ts";
 import type { Route } from "./route.ts";
 import type { TrustNetwork } from "./trust-network.ts";
@@ -112,10 +115,16 @@ class Delivery implements DirectReader {
   /** The origin request that this exchange leads. */
   #call: OriginCall | null = null;
   #attempt: number;
+  /** Where the request goes: its route's upstream, or one that stands in for it. */
+  #destination: Destination;
+  /** The fallbacks that are left, and why the one that was asked last was; null while all is well. */
+  #plan: FallbackPlan | null = null;
+  #fallenBackFor: GatewayError | null = null;
 
   constructor(exchange: Exchange, route: Route, options: ProxyOptions) {
     this.#exchange = exchange;
     this.#route = route;
+    this.#destination = route;
     this.#options = options;
     this.#attempt = options.coalesce ? 1 : ATTEMPTS_MAX;
     const caches = mayBeStored(exchange.request, route);
@@ -174,7 +183,7 @@ class Delivery implements DirectReader {
 
   /** `request`: what is asked, its fields those that go on; `next`: what the response goes through. */
   #lead(request: Forwarded, fill: LedFill | DirectFill, next: OriginHandler = fill): void {
-    const { cluster, upstreamRow } = this.#route;
+    const { cluster, upstreamRow } = this.#destination;
     const hop = new OriginHop(next, upstreamRow, this.#options);
     const call = cluster.forward(this.#originRequest(request), hop);
     fill.attach(call);
@@ -192,7 +201,7 @@ class Delivery implements DirectReader {
     const left = forwardsLeft(request);
     const counted = left === null ? received : withForwardsLeft(received, left - 1);
     const fields = originFields(request, forwarder, identity, counted);
-    const host = originHost(this.#route.upstream.host, request.authority);
+    const host = originHost(this.#destination.upstream.host, request.authority);
     if (host !== null) fields.unshift("Host", host);
     const isChunked = body !== null && bodyLength < 0;
     const announced = isChunked ? announcedTrailers(request.fields) : null;
@@ -204,7 +213,7 @@ class Delivery implements DirectReader {
       body,
       bodyLength,
       trailers: isChunked ? () => originTrailers(this.#exchange.bodyTrailers) : null,
-      key: hashKey(this.#route.upstream.hash, this.request, client),
+      key: hashKey(this.#destination.upstream.hash, this.request, client),
       idempotent: IDEMPOTENT.has(method),
       expectsContinue,
     };
@@ -225,6 +234,8 @@ class Delivery implements DirectReader {
 
   onHead(head: ResponseHead, length: number): void {
     this.#nameTarget();
+    if (head.status >= 500 && this.#standsInFor(head.status)) return;
+    if (this.#fallenBackFor !== null) this.#noteFallback(FALLBACKS_UPSTREAM);
     this.#exchange.respond(this.#withOurs(head), length);
   }
 
@@ -242,8 +253,63 @@ class Delivery implements DirectReader {
 
   onError(error: GatewayError): void {
     this.#nameTarget();
+    if (!this.#exchange.responded && this.#fallBack(error.code, error)) return;
     this.#exchange.fail(error);
   }
+
+  // ── fallbacks ──────────────────────────────────────────────────────────────────────────────────
+
+  /** An origin server's answer is replaced, where a fallback is for its status. */
+  #standsInFor(status: number): boolean {
+    const before = this.#ticket;
+    const detail = `the origin server answered ${status}`;
+    if (!this.#fallBack(status, new GatewayError("no_healthy_target", detail))) return false;
+    before?.leave();
+    return true;
+  }
+
+  /** Lets the next fallback for this cause answer; false where none is left. */
+  #fallBack(cause: FallbackCause, error: GatewayError): boolean {
+    if (this.#route.fallbacks.length === 0) return false;
+    this.#plan ??= new FallbackPlan(this.#route.fallbacks);
+    for (;;) {
+      const fallback = this.#plan.next(cause);
+      if (fallback === null) return false;
+      if (fallback.kind === "upstream") {
+        if (!this.#maySendAgain(error)) continue;
+        this.#fallenBackFor = error;
+        this.#destination = fallback.destination;
+        const fill = new DirectFill(this);
+        this.#ticket = fill;
+        this.#lead(this.request, fill);
+      } else {
+        this.#fallenBackFor = error;
+        this.#noteFallback(FALLBACKS_PAGE);
+        answerPage(this.#exchange, fallback, error, this.#options.date());
+      }
+      return true;
+    }
+  }
+
+  /** To another origin server, which knows nothing of what the first one did. */
+  #maySendAgain(error: GatewayError): boolean {
+    const { body, request } = this.#exchange;
+    if (body !== null) return error.beforeSend && !body.destroyed && !body.readableDidRead;
+    return error.beforeSend || IDEMPOTENT.has(request.method);
+  }
+
+  #noteFallback(cell: typeof FALLBACKS_UPSTREAM | typeof FALLBACKS_PAGE): void {
+    const error = this.#fallenBackFor;
+    if (error === null) return;
+    const { outcome } = this.#exchange;
+    this.#options.metrics.add(cell, 1);
+    const isPage = cell === FALLBACKS_PAGE;
+    outcome.fallback = `${isPage ? "page" : this.#destination.upstream.name}: ${error.code}`;
+    // What a page stands for has failed; what another upstream answers has not.
+    if (isPage) Object.assign(outcome, { reason: error.code, detail: error.detail });
+  }
+
+  // ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /** The response under way is not for this request: it goes its own way. */
   onRelease(): void {
@@ -263,6 +329,10 @@ class Delivery implements DirectReader {
     const fields = [...head.fields, "X-Request-Id", this.#exchange.id];
     const history = this.#call?.history ?? NO_TRIES;
     if (history.length > 0) fields.push("Proxy-Status", triedBefore(history));
+    if (this.#fallenBackFor !== null) {
+      const { name } = this.#destination.upstream;
+      fields.push("Proxy-Status", proxyStatus(this.#fallenBackFor, `fallback to ${name}`));
+    }
     if (this.#route.config.timing) {
       const elapsedMs = this.#options.clock.monotonicMs() - this.#exchange.startedMs;
       fields.push("Server-Timing", `edgelane;dur=${elapsedMs.toFixed(1)}`);

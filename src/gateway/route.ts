@@ -2,15 +2,12 @@
 // for it.
 
 import type { RouteCaching } from "../cache/forward.ts";
-import type { Cluster } from "../upstream/cluster.ts";
-import type { BypassRules, RouteConfig, UpstreamConfig } from "./gateway-config.ts";
+import type { Destination } from "./fallback.ts";
+import type { BypassRules, RouteConfig } from "./gateway-config.ts";
 
-export interface Route {
+/** Its fallbacks are its own, or those of its upstream. */
+export interface Route extends Destination {
   readonly config: RouteConfig;
-  readonly upstream: UpstreamConfig;
-  readonly cluster: Cluster;
-  /** Row of the upstream in the metrics. */
-  readonly upstreamRow: number;
   /** How it caches, and what its hits are counted and logged as. */
   readonly caching: RouteCaching;
   /** Requests with one of these go around the cache; null: none do. */

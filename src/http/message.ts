@@ -68,6 +68,8 @@ export interface Outcome {
   target: string;
   /** The tries before the last: "target what-came-of-it, …"; "" when there was one at most. */
   retried: string;
+  /** What answered in the upstream's place, and why: "name: reason"; "" where nothing did. */
+  fallback: string;
   /** Why the request failed; "" when it did not. */
   reason: ReasonCode | "";
   /** The version-independent detail of the failure; never holds a field value. */
@@ -84,6 +86,7 @@ export function newOutcome(): Outcome {
     cache: "",
     target: "",
     retried: "",
+    fallback: "",
     reason: "",
     detail: "",
   };

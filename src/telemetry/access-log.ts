@@ -31,6 +31,8 @@ export interface AccessSummary extends AccessSubject, AccessPeer {
   readonly target: string;
   /** The tries before the last; "" without any. */
   readonly retried: string;
+  /** What answered in the upstream's place, and why; "" where nothing did. */
+  readonly fallback: string;
   readonly reason: string;
   /** For humans; never a field value. */
   readonly detail: string;
@@ -129,6 +131,7 @@ export class AccessLog {
     let rest = "";
     if (summary.target !== "") rest += `,"target":${quote(summary.target)}`;
     if (summary.retried !== "") rest += `,"retried":${quote(summary.retried)}`;
+    if (summary.fallback !== "") rest += `,"fallback":${quote(summary.fallback)}`;
     if (summary.reason !== "") rest += `,"reason":${quote(summary.reason)}`;
     if (summary.detail !== "") rest += `,"detail":${quote(summary.detail)}`;
     const subject = hitFragment(summary);

@@ -29,7 +29,9 @@ export const CONFIG_LOADED_SECONDS = 14;
 /** 1 when the last reload was applied, 0 when it failed; a level, not a counter. */
 export const RELOAD_SUCCEEDED = 15;
 export const CACHE_SOFT_PURGES = 16;
-export const CELL_COUNT = 17;
+export const FALLBACKS_UPSTREAM = 17;
+export const FALLBACKS_PAGE = 18;
+export const CELL_COUNT = 19;
 
 export type Cell = number;
 
@@ -181,6 +183,16 @@ export const METRICS: readonly MetricRow[] = [
     help: "Requests that an upstream failed, all retries included, by reason code.",
     labels: ["upstream", "reason"],
     read: (from) => from.upstreamFailures,
+  },
+  {
+    name: "gateway_fallbacks_total",
+    type: "counter",
+    help: "Requests that were answered in place of their upstream, by what answered.",
+    labels: ["by"],
+    read: (from) => [
+      [["upstream"], from.cells[FALLBACKS_UPSTREAM] ?? 0],
+      [["page"], from.cells[FALLBACKS_PAGE] ?? 0],
+    ],
   },
   ...UPSTREAM_METRICS,
   {

@@ -25,6 +25,8 @@ export class ContentTape {
   #bytes = 0;
   #overflowed = false;
   #ended = false;
+  /** The source was asked for content. */
+  #flows = false;
   #reader: TapeReader | null = null;
 
   constructor(source: Readable, bytesMax: number) {
@@ -39,10 +41,10 @@ export class ContentTape {
 
   /** The content from its first byte; whoever had it before hears nothing more. */
   open(): Readable {
-    if (this.#reader === null) this.#listen();
+    if (this.#reader === null) this.#source.on("end", this.#onEnd).on("close", this.#onClose);
     const before = this.#reader;
     // Until the new one has had what is kept.
-    this.#source.pause();
+    if (this.#flows) this.#source.pause();
     this.#reader = new TapeReader(this);
     before?.destroy();
     if (this.#source.destroyed) this.#brokenOff();
@@ -53,7 +55,8 @@ export class ContentTape {
   close(): void {
     this.#pieces = [];
     this.#overflowed = true;
-    if (this.#reader !== null && !this.#ended) this.#source.destroy();
+    this.#source.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onClose);
+    if (this.#flows && !this.#ended) this.#source.destroy();
   }
 
   /** The `index`th piece for `reader`; later by `push` where it has not come yet. */
@@ -62,22 +65,28 @@ export class ContentTape {
     const piece = this.#pieces[index];
     if (piece !== undefined) return piece;
     if (this.#ended) reader.push(null);
-    else this.#source.resume();
+    else if (this.#flows) this.#source.resume();
+    else this.#flow();
     return null;
   }
 
-  #listen(): void {
-    const source = this.#source;
-    source.on("data", (chunk: Buffer) => {
-      this.#keep(chunk);
-      if (this.#reader?.accept(chunk) !== true) source.pause();
-    });
-    source.on("end", () => {
-      this.#ended = true;
-      this.#reader?.finish(this.#count);
-    });
-    source.on("close", () => this.#brokenOff());
+  /** Not before somebody reads: content that nobody has begun can still go elsewhere. */
+  #flow(): void {
+    this.#flows = true;
+    this.#source.on("data", this.#onData);
   }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#keep(chunk);
+    if (this.#reader?.accept(chunk) !== true) this.#source.pause();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#ended = true;
+    this.#reader?.finish(this.#count);
+  };
+
+  readonly #onClose = (): void => this.#brokenOff();
 
   /** The client broke it off, or the wire found it malformed: the reason goes along. */
   #brokenOff(): void {

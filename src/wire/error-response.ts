@@ -34,11 +34,12 @@ export function errorResponse(
 
 /**
  * RFC 9209 section 2: who failed, how, and our reason code with its detail as a structured-field
- * string.
+ * string; `more` is said behind it.
  */
-function proxyStatus(error: GatewayError): string {
+export function proxyStatus(error: GatewayError, more = ""): string {
   const tries = error.tries > 1 ? ` (try ${error.tries})` : "";
-  const details = quoted(`${error.code}: ${error.detail}${tries}`);
+  const rest = more === "" ? tries : `${tries}; ${more}`;
+  const details = quoted(`${error.code}: ${error.detail}${rest}`);
   return `edgelane; error=${FAILURES[error.code].proxyError}; details=${details}`;
 }
 

@@ -468,3 +468,81 @@ describe("what a route stores", () => {
     expect(check(route("{key: {query: none}}"))).toEqual([]);
   });
 });
+
+describe("fallbacks", () => {
+  const two = "upstreams:\n  a: {targets: [http://h:1], fallback: [FALLBACK]}\n  b: http://h:2\n";
+  const routes = "routes:\n  - {match: /*, to: a}\n";
+  const rows: [string, string, string[]][] = [
+    [
+      "an upstream that is not there",
+      "{to: bb}",
+      ['e.yaml:2:42: upstreams.a.fallback[0].to: no upstream "bb"; did you mean "b"?'],
+    ],
+    [
+      "itself",
+      "{to: a}",
+      ["e.yaml:2:42: upstreams.a.fallback[0].to: leads back to itself: a -> a"],
+    ],
+    [
+      "both at once",
+      "{to: b, page: p.html}",
+      [
+        "e.yaml:2:41: upstreams.a.fallback[0]: needs one of the two: to, an upstream, or page, a file",
+        "e.yaml:2:49: upstreams.a.fallback[0].page: cannot be read: ENOENT",
+      ],
+    ],
+    [
+      "a status without a page",
+      "{to: b, status: 500}",
+      ["e.yaml:2:49: upstreams.a.fallback[0].status: is for a page; an upstream has its own"],
+    ],
+    [
+      "a page of a kind that is not known",
+      "{page: p.exe}",
+      [
+        "e.yaml:2:42: upstreams.a.fallback[0].page: expected a file that ends in .html, .htm, .json, .txt, .xml, .svg",
+      ],
+    ],
+    [
+      "a cause that is none",
+      "{to: b, on: [conect_refused]}",
+      [
+        `e.yaml:2:54: upstreams.a.fallback[0].on[0]: expected a whole number from 500 to 599, or ${[
+          "no_healthy_target",
+          "connect_refused",
+          "connect_timeout",
+          "tls_error",
+          "upstream_reset",
+          "upstream_invalid",
+          "headers_timeout",
+          "breaker_open",
+          "queue_full",
+        ].join(" or ")}; did you mean "connect_refused"?`,
+      ],
+    ],
+    ["one that is right, and makes an upstream of no route used", "{to: b, on: [503]}", []],
+  ];
+  for (const [name, fallback, expected] of rows) {
+    it(name, () => {
+      const text = two.replace("FALLBACK", fallback) + routes;
+      const problems = check(text).filter((line) => !line.includes("no route leads to it"));
+      expect(problems).toEqual(expected);
+    });
+  }
+
+  it("in a circle, and back to the upstream of a route", () => {
+    const text = `upstreams:
+  a: {targets: [http://h:1], fallback: [{to: b}]}
+  b: {targets: [http://h:2], fallback: [{to: c}]}
+  c: {targets: [http://h:3], fallback: [{to: b}]}
+routes:
+  - {match: /*, to: c, fallback: [{to: b}]}
+  - {match: /a, to: a}
+`;
+    expect(check(text)).toEqual([
+      "e.yaml:3:42: upstreams.b.fallback[0].to: leads back to itself: b -> c -> b",
+      "e.yaml:4:42: upstreams.c.fallback[0].to: leads back to itself: c -> b -> c",
+      "e.yaml:6:36: routes[0].fallback[0].to: leads back to itself: c -> b -> c",
+    ]);
+  });
+});

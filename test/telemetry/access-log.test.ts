@@ -26,6 +26,7 @@ const SUMMARY: AccessSummary = {
   durationMs: 12.3456,
   target: "10.0.0.11:3000",
   retried: "",
+  fallback: "",
   reason: "upstream_reset",
   detail: "the connection was reset",
 };
