@@ -8,6 +8,8 @@ const STATIC_BYTES_MAX = 16384;
 const HEAD_WORDS = 24;
 const FIELD_BYTES = 16;
 const CHUNKED_HEAD_WORDS = 16;
+/** What of a chunked body goes through memory at a time, where its chunks are short. */
+const CHUNKED_WINDOW_BYTES = 16_384;
 
 /** A record keeps the length of a name in 16 bits. */
 const NAME_BYTES_MAX = 0xffff;
@@ -32,7 +34,9 @@ export function memoryMap(limits) {
   const keyAddress = secretAddress + 256;
   const scratchRecordAddress = keyAddress + keyBytesMax + SLACK_BYTES;
   const scratchInputAddress = scratchRecordAddress + recordBytes;
-  const poolsAddress = scratchInputAddress + align(limits.scratchInputBytesMax + SLACK_BYTES);
+  const chunkedWindowAddress =
+    scratchInputAddress + align(limits.scratchInputBytesMax + SLACK_BYTES);
+  const poolsAddress = chunkedWindowAddress + align(CHUNKED_WINDOW_BYTES + SLACK_BYTES);
   return {
     slackBytes: SLACK_BYTES,
     staticBytesMax: STATIC_BYTES_MAX,
@@ -49,6 +53,8 @@ export function memoryMap(limits) {
     keyAddress,
     scratchRecordAddress,
     scratchInputAddress,
+    chunkedWindowBytes: CHUNKED_WINDOW_BYTES,
+    chunkedWindowAddress,
     poolsAddress,
   };
 }

@@ -1,22 +1,14 @@
 // Reads a chunked body from the bytes that are pushed (RFC 9112 section 7.1). Content is reported
-// as spans of what was pushed, and of a long chunk only the framing around it goes through the
-// engine's memory.
+// as spans of what was pushed.
 
 import { TRAILER_INPUT_OFFSET, TRAILER_RECORD_OFFSET } from "#wasm/limits.js";
 import {
-  CHUNK_DATA,
-  CHUNK_DATA_CR,
-  CHUNKED_CONSUMED,
   CHUNKED_ERROR_CODE,
   CHUNKED_ERROR_OFFSET_LOW,
-  CHUNKED_PHASE,
-  CHUNKED_POSITION_LOW,
-  CHUNKED_REMAINING_LOW,
-  CHUNKED_SPAN_COUNT,
-  CHUNKED_SPANS,
   STATUS_COMPLETE,
   STATUS_ERROR,
 } from "../../assembly/layout.ts";
+import { ChunkedWindow } from "./chunked-window.ts";
 import { ContentSpans } from "./content-spans.ts";
 import { FieldsView, type ParserMemory } from "./head-view.ts";
 import { PARSE_ERRORS, type ParseError } from "./parse-errors.ts";
@@ -25,14 +17,7 @@ import type { ParserFunctions } from "./wasm.ts";
 
 export type ChunkedResult =
   | { readonly status: "incomplete"; readonly content: ContentSpans }
-  | {
-      readonly status: "complete";
-      readonly content: ContentSpans;
-      /** Valid until the reader is reset or closed. */
-      readonly trailers: FieldsView;
-      /** The bytes behind the body, a view of what was pushed. */
-      readonly rest: Uint8Array;
-    }
+  | CompleteBody
   | {
       readonly status: "error";
       /** Content before the error. */
@@ -41,54 +26,69 @@ export type ChunkedResult =
       readonly error: ParseError & { readonly offset: number };
     };
 
+/** The views are made for who asks for them. */
+export class CompleteBody {
+  readonly status = "complete";
+  readonly content: ContentSpans;
+  readonly #pushed: Uint8Array;
+  readonly #end: number;
+  readonly #memory: ParserMemory;
+  readonly #state: number;
+
+  constructor(
+    content: ContentSpans,
+    pushed: Uint8Array,
+    end: number,
+    memory: ParserMemory,
+    state: number,
+  ) {
+    this.content = content;
+    this.#pushed = pushed;
+    this.#end = end;
+    this.#memory = memory;
+    this.#state = state;
+  }
+
+  /** Valid until the reader is reset or closed. */
+  get trailers(): FieldsView {
+    const record = this.#state + TRAILER_RECORD_OFFSET;
+    return new FieldsView(this.#memory, record, this.#state + TRAILER_INPUT_OFFSET);
+  }
+
+  /** The bytes behind the body, a view of what was pushed. */
+  get rest(): Uint8Array {
+    return this.#pushed.subarray(this.#end);
+  }
+}
+
 const NO_BYTES = new Uint8Array(0);
 const WORD = 0x1_0000_0000;
-/** Bytes that go to the engine at a time where chunks are short. */
-const WINDOW_BYTES = 2048;
-/** And where they are long: the end of one chunk and the size of the next, in eight digits. */
-const FRAMING_WINDOW_BYTES = 12;
 
 export class ChunkedReader {
   readonly #memory: ParserMemory;
   readonly #functions: ParserFunctions;
   readonly #pool: SlabPool;
   readonly #state: number;
-  readonly #input: number;
+  readonly #window: ChunkedWindow;
   readonly #content = new ContentSpans();
 
-  constructor(
-    memory: ParserMemory,
-    functions: ParserFunctions,
-    pool: SlabPool,
-    state: number,
-    input: number,
-  ) {
+  constructor(memory: ParserMemory, functions: ParserFunctions, pool: SlabPool, state: number) {
     this.#memory = memory;
     this.#functions = functions;
     this.#pool = pool;
     this.#state = state;
-    this.#input = input;
+    this.#window = new ChunkedWindow(memory, functions);
     functions.resetChunked(state);
   }
 
   push(bytes: Uint8Array): ChunkedResult {
     const content = this.#content;
+    const window = this.#window;
     content.begin(bytes);
-    let at = 0;
-    while (at < bytes.length) {
-      const length = this.#takeContent(bytes, at);
-      const windowBytes = length < WINDOW_BYTES && at > 0 ? WINDOW_BYTES : FRAMING_WINDOW_BYTES;
-      at += length;
-      if (at === bytes.length) break;
-      const status = this.#decode(bytes, at, Math.min(bytes.length, at + windowBytes));
-      if (status === STATUS_ERROR) return { status: "error", content, error: this.#error() };
-      at += this.#word(CHUNKED_CONSUMED);
-      if (status === STATUS_COMPLETE) {
-        const rest = bytes.subarray(at);
-        return { status: "complete", content, trailers: this.#trailers(), rest };
-      }
-    }
-    return { status: "incomplete", content };
+    const status = window.decode(this.#state, bytes, 0, bytes.length, content);
+    if (status === STATUS_ERROR) return { status: "error", content, error: this.#error() };
+    if (status !== STATUS_COMPLETE) return { status: "incomplete", content };
+    return new CompleteBody(content, bytes, window.consumed, this.#memory, this.#state);
   }
 
   /** Starts a new body. */
@@ -100,40 +100,6 @@ export class ChunkedReader {
   /** Gives the decoder's state back. The reader must not be used any more. */
   close(): void {
     this.#pool.release(this.#state);
-  }
-
-  /** Within a chunk no byte needs the engine: takes what there is of it, and counts it. */
-  #takeContent(bytes: Uint8Array, at: number): number {
-    const words = this.#memory.words;
-    const state = this.#state >> 2;
-    if (words[state + CHUNKED_PHASE] !== CHUNK_DATA) return 0;
-    const remaining = pair(words, state + CHUNKED_REMAINING_LOW);
-    const length = Math.min(remaining, bytes.length - at);
-    this.#content.add(at, length);
-    setPair(words, state + CHUNKED_REMAINING_LOW, remaining - length);
-    const position = pair(words, state + CHUNKED_POSITION_LOW);
-    setPair(words, state + CHUNKED_POSITION_LOW, position + length);
-    if (length === remaining) words[state + CHUNKED_PHASE] = CHUNK_DATA_CR;
-    return length;
-  }
-
-  #decode(bytes: Uint8Array, start: number, end: number): number {
-    const input = this.#input;
-    const memory = this.#memory.bytes;
-    if (end - start > FRAMING_WINDOW_BYTES) memory.set(bytes.subarray(start, end), input);
-    // So few bytes are copied in less time than a view of them takes.
-    else for (let at = start; at < end; at++) memory[input + at - start] = bytes[at] as number;
-    const status = this.#functions.decodeChunked(this.#state, input, end - start);
-    const spansEnd = CHUNKED_SPANS + this.#word(CHUNKED_SPAN_COUNT) * 2;
-    for (let span = CHUNKED_SPANS; span < spansEnd; span += 2) {
-      this.#content.add(start + this.#word(span), this.#word(span + 1));
-    }
-    return status;
-  }
-
-  #trailers(): FieldsView {
-    const record = this.#state + TRAILER_RECORD_OFFSET;
-    return new FieldsView(this.#memory, record, this.#state + TRAILER_INPUT_OFFSET);
   }
 
   #error(): ParseError & { readonly offset: number } {
@@ -152,10 +118,4 @@ function pair(words: Uint32Array, index: number): number {
   const low = words[index] as number;
   const high = words[index + 1] as number;
   return high === 0 ? low : high * WORD + low;
-}
-
-/** A store keeps the low 32 bits of a whole number, and drops its fraction. */
-function setPair(words: Uint32Array, index: number, value: number): void {
-  words[index] = value;
-  words[index + 1] = value < WORD ? 0 : value / WORD;
 }

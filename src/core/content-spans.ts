@@ -22,6 +22,11 @@ export class ContentSpans implements Iterable<Uint8Array> {
     return this.#byteLength;
   }
 
+  /** Start and end of each span in turn, and maybe more behind those of `count` spans. */
+  get offsets(): readonly number[] {
+    return this.#offsets;
+  }
+
   /** Offset in the pushed bytes. A RangeError from `count` on. */
   start(index: number): number {
     return this.#offset(index, 0);

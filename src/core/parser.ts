@@ -8,7 +8,6 @@ import {
   HEAD_BYTES_MAX,
   POOLS_ADDRESS,
   RECORD_BYTES,
-  SCRATCH_INPUT_ADDRESS,
   SLAB_BYTES,
 } from "#wasm/limits.js";
 import {
@@ -32,7 +31,7 @@ import {
   type ParserFunctions,
 } from "./wasm.ts";
 
-export { ChunkedReader, type ChunkedResult } from "./chunked-reader.ts";
+export { ChunkedReader, type ChunkedResult, type CompleteBody } from "./chunked-reader.ts";
 export type { ContentSpans } from "./content-spans.ts";
 export {
   FieldsView,
@@ -116,13 +115,7 @@ export class Parser {
 
   chunkedReader(): ChunkedReader {
     const state = taken(this.#states);
-    return new ChunkedReader(
-      this.#memory,
-      this.#functions,
-      this.#states,
-      state,
-      SCRATCH_INPUT_ADDRESS,
-    );
+    return new ChunkedReader(this.#memory, this.#functions, this.#states, state);
   }
 }
 

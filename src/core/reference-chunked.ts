@@ -53,6 +53,7 @@ export function decodeChunkedIn(
   state: number,
   input: number,
   length: number,
+  following: number,
 ): number {
   setWord(memory, state, CHUNKED_SPAN_COUNT, 0);
   setWord(memory, state, CHUNKED_CONSUMED, 0);
@@ -64,7 +65,7 @@ export function decodeChunkedIn(
     const phase = getWord(memory, state, CHUNKED_PHASE);
     if (phase === CHUNK_DATA) {
       if (getWord(memory, state, CHUNKED_SPAN_COUNT) === CHUNK_SPANS_MAX) break;
-      p = takeContent(memory, state, input, p, end);
+      p = takeContent(memory, state, input, p, end + following);
     } else if (phase === CHUNK_TRAILER) {
       p = feedTrailers(memory, state, input, p, end);
       if (getWord(memory, state, CHUNKED_STATUS) === STATUS_COMPLETE) break;

@@ -14,8 +14,8 @@ export function referenceParser(memory: ReferenceMemory): ParserFunctions {
     parseResponseHead: (record: number, input: number, length: number, requestMethodId: number) =>
       parseResponseHeadIn(memory, record, input, length, requestMethodId),
     resetRecord: (record: number) => resetRecordIn(memory, record),
-    decodeChunked: (state: number, input: number, length: number) =>
-      decodeChunkedIn(memory, state, input, length),
+    decodeChunked: (state: number, input: number, length: number, following = 0) =>
+      decodeChunkedIn(memory, state, input, length, following),
     resetChunked: (state: number) => resetChunkedIn(memory, state),
   };
 }

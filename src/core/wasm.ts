@@ -22,8 +22,17 @@ export interface ParserFunctions {
   ): number;
   /** Makes the next parse call on this record start a new head. */
   resetRecord(recordAddress: number): void;
-  /** STATUS_*; what was consumed and which spans are content is in the state's CHUNKED_* words. */
-  decodeChunked(stateAddress: number, inputAddress: number, inputLength: number): number;
+  /**
+   * STATUS_*; what was consumed and which spans are content is in the state's CHUNKED_* words.
+   * `following`: bytes that have come behind the input but do not lie in memory; content that
+   * reaches into them is consumed with it.
+   */
+  decodeChunked(
+    stateAddress: number,
+    inputAddress: number,
+    inputLength: number,
+    following?: number,
+  ): number;
   /** Makes a state ready for the first byte of a body. */
   resetChunked(stateAddress: number): void;
 }

@@ -1,13 +1,9 @@
 // Hot. Owns the chunked content of one response: the decoder's state in the core, and content out
 // of its chunks (RFC 9112 section 7.1). Knows no sockets.
 
-import {
-  CHUNKED_CONSUMED,
-  CHUNKED_SPAN_COUNT,
-  CHUNKED_SPANS,
-  STATUS_COMPLETE,
-  STATUS_INCOMPLETE,
-} from "../../assembly/layout.ts";
+import { STATUS_COMPLETE, STATUS_INCOMPLETE } from "../../assembly/layout.ts";
+import { ChunkedWindow } from "../core/chunked-window.ts";
+import { ContentSpans } from "../core/content-spans.ts";
 import type { PoolWaiter } from "../core/pool-queue.ts";
 import type { FieldLines } from "../http/message.ts";
 import { contentHeld } from "../read-memory.ts";
@@ -22,12 +18,15 @@ export class ChunkedContent {
   trailers: FieldLines = [];
   readonly #io: OriginIo;
   readonly #waiter: PoolWaiter;
+  readonly #window: ChunkedWindow;
+  readonly #spans = new ContentSpans();
   /** The decoder's state; 0 before the first content. */
   #state = 0;
 
   constructor(io: OriginIo, waiter: PoolWaiter) {
     this.#io = io;
     this.#waiter = waiter;
+    this.#window = new ChunkedWindow(io.core, io.core);
   }
 
   /**
@@ -35,17 +34,16 @@ export class ChunkedContent {
    * no decoder is free: the waiter is called when one is.
    */
   decode(chunk: Buffer, offset: number, length: number): number {
-    const { core, memory, input, pools } = this.#io;
+    const { pools } = this.#io;
     this.content = null;
     if (this.#state === 0) this.#state = pools.decoders.acquire(this.#waiter);
     if (this.#state === 0) return offset;
-    const end = Math.min(length, offset + core.headBytesMax);
-    chunk.copy(memory, input, offset, end);
-    this.status = core.decodeChunked(this.#state, input, end - offset);
-    const base = this.#state >>> 2;
-    this.content = gather(core.words, base, chunk, offset);
+    const window = this.#window;
+    this.#spans.begin(chunk);
+    this.status = window.decode(this.#state, chunk, offset, length, this.#spans);
+    this.content = gather(this.#spans, chunk);
     if (this.status === STATUS_COMPLETE) this.trailers = this.#io.decodeTrailers(this.#state);
-    return offset + (core.words[base + CHUNKED_CONSUMED] ?? 0);
+    return offset + window.consumed;
   }
 
   release(): void {
@@ -54,22 +52,15 @@ export class ChunkedContent {
   }
 }
 
-/** The content among what the decoder has just consumed, in one piece; null for none. */
-function gather(words: Uint32Array, base: number, chunk: Buffer, offset: number): Buffer | null {
-  const spans = words[base + CHUNKED_SPAN_COUNT] ?? 0;
-  let total = 0;
-  for (let index = 0; index < spans; index++) {
-    total += words[base + CHUNKED_SPANS + index * 2 + 1] ?? 0;
-  }
-  if (total === 0) return null;
-  contentHeld(total);
-  const content = Buffer.allocUnsafe(total);
+/** The content of one read in one piece; null for none. */
+function gather(spans: ContentSpans, chunk: Buffer): Buffer | null {
+  if (spans.byteLength === 0) return null;
+  contentHeld(spans.byteLength);
+  const content = Buffer.allocUnsafe(spans.byteLength);
   let at = 0;
-  for (let index = 0; index < spans; index++) {
-    const start = offset + (words[base + CHUNKED_SPANS + index * 2] ?? 0);
-    const length = words[base + CHUNKED_SPANS + index * 2 + 1] ?? 0;
-    chunk.copy(content, at, start, start + length);
-    at += length;
+  const { offsets } = spans;
+  for (let index = 0; index < spans.count * 2; index += 2) {
+    at += chunk.copy(content, at, offsets[index], offsets[index + 1]);
   }
   return content;
 }

@@ -3,15 +3,14 @@
 // feeds it.
 
 import {
-  CHUNKED_CONSUMED,
   CHUNKED_ERROR_CODE,
   CHUNKED_ERROR_OFFSET_HIGH,
   CHUNKED_ERROR_OFFSET_LOW,
-  CHUNKED_SPAN_COUNT,
-  CHUNKED_SPANS,
   STATUS_COMPLETE,
   STATUS_ERROR,
 } from "../../assembly/layout.ts";
+import { ChunkedWindow } from "../core/chunked-window.ts";
+import { ContentSpans } from "../core/content-spans.ts";
 import { PARSE_ERRORS } from "../core/parse-errors.ts";
 import type { PoolWaiter } from "../core/pool-queue.ts";
 import { decodeTrailers } from "../http/decoded-fields.ts";
@@ -79,6 +78,8 @@ export class ChunkedDecoder implements ContentDecoder {
   readonly #stage: InputStage;
   readonly #waiter: PoolWaiter;
   readonly #contentBytesMax: number;
+  readonly #window: ChunkedWindow;
+  readonly #spans = new ContentSpans();
   /** Address of the decoder's state in the core; 0 before the first content. */
   #state = 0;
   #received = 0;
@@ -87,6 +88,7 @@ export class ChunkedDecoder implements ContentDecoder {
     this.#stage = stage;
     this.#waiter = waiter;
     this.#contentBytesMax = contentBytesMax;
+    this.#window = new ChunkedWindow(stage.core, stage.core);
   }
 
   /**
@@ -104,25 +106,23 @@ export class ChunkedDecoder implements ContentDecoder {
       this.waiting = this.#state === 0;
       if (this.waiting) return offset;
     }
-    const input = this.#stage.stage(chunk, offset);
-    const status = core.decodeChunked(this.#state, input, this.#stage.available);
-    const words = core.words;
-    const base = this.#state >>> 2;
-    const part = joinSpans(words, base, chunk, offset);
+    const window = this.#window;
+    this.#spans.begin(chunk);
+    const status = window.decode(this.#state, chunk, offset, chunk.length, this.#spans);
+    const part = joined(this.#spans, chunk);
     if (part !== null) {
       this.#received += part.length;
       content.accept(part);
     }
-    const consumed = words[base + CHUNKED_CONSUMED] ?? 0;
     if (status === STATUS_ERROR) {
-      this.error = chunkedRefusal(words, base);
+      this.error = chunkedRefusal(core.words, this.#state >>> 2);
     } else if (this.#received > this.#contentBytesMax) {
       this.error = contentTooLarge(this.#contentBytesMax);
     } else if (status === STATUS_COMPLETE) {
       this.done = true;
       content.finish(decodeTrailers(core, this.#stage.memory, this.#state));
     }
-    return offset + consumed;
+    return offset + window.consumed;
   }
 
   release(): void {
@@ -132,18 +132,19 @@ export class ChunkedDecoder implements ContentDecoder {
 }
 
 /**
- * The content that the state at word index `base` found in `chunk` from `offset` on; null where
- * there is none. Several chunks become one buffer: a client that sends a byte a chunk must not cost
- * an object for each, nor keep all its framing in memory.
+ * The content of one read; null where there is none. Several chunks become one buffer: a client
+ * that sends a byte a chunk must not cost an object for each, nor keep all its framing in memory.
  */
-function joinSpans(words: Uint32Array, base: number, chunk: Buffer, offset: number): Buffer | null {
-  const count = words[base + CHUNKED_SPAN_COUNT] ?? 0;
-  const parts: Buffer[] = [];
-  for (let at = base + CHUNKED_SPANS; at < base + CHUNKED_SPANS + count * 2; at += 2) {
-    const start = offset + (words[at] ?? 0);
-    parts.push(chunk.subarray(start, start + (words[at + 1] ?? 0)));
+function joined(spans: ContentSpans, chunk: Buffer): Buffer | null {
+  if (spans.byteLength === 0) return null;
+  if (spans.count === 1) return chunk.subarray(spans.start(0), spans.end(0));
+  const content = Buffer.allocUnsafe(spans.byteLength);
+  let at = 0;
+  const { offsets } = spans;
+  for (let index = 0; index < spans.count * 2; index += 2) {
+    at += chunk.copy(content, at, offsets[index], offsets[index + 1]);
   }
-  return parts.length > 1 ? Buffer.concat(parts) : (parts[0] ?? null);
+  return content;
 }
 
 export function contentTooLarge(bytesMax: number): MessageError {

@@ -18,8 +18,17 @@ interface Decoded {
   readonly consumed: number;
 }
 
-/** Feeds the pieces that end at `ends`, each at `input`, as a reader would that has one buffer. */
-function decode(core: Core, bytes: Uint8Array, ends: readonly number[], input: number): Decoded {
+/**
+ * Feeds the pieces that end at `ends`, each at `input`, as a reader would that has one buffer. Of a
+ * piece `window` bytes at a time lie in memory; the engine hears of the rest.
+ */
+function decode(
+  core: Core,
+  bytes: Uint8Array,
+  ends: readonly number[],
+  input: number,
+  window: number = bytes.length,
+): Decoded {
   const state = core.acquireChunked();
   const word = (index: number): number => core.words[state / 4 + index] ?? -1;
   let status: number = layout.STATUS_INCOMPLETE;
@@ -27,12 +36,13 @@ function decode(core: Core, bytes: Uint8Array, ends: readonly number[], input: n
   let consumed = 0;
   for (const end of ends) {
     while (status === layout.STATUS_INCOMPLETE && consumed < end) {
-      core.bytes.set(bytes.subarray(consumed, end), input);
-      status = core.decodeChunked(state, input, end - consumed);
+      const inMemory = Math.min(end - consumed, window);
+      core.bytes.set(bytes.subarray(consumed, consumed + inMemory), input);
+      status = core.decodeChunked(state, input, inMemory, end - consumed - inMemory);
       for (let span = 0; span < word(layout.CHUNKED_SPAN_COUNT); span++) {
-        const start = input + word(layout.CHUNKED_SPANS + span * 2);
+        const start = consumed + word(layout.CHUNKED_SPANS + span * 2);
         const length = word(layout.CHUNKED_SPANS + span * 2 + 1);
-        content += String.fromCharCode(...core.bytes.subarray(start, start + length));
+        content += String.fromCharCode(...bytes.subarray(start, start + length));
       }
       consumed += word(layout.CHUNKED_CONSUMED);
     }
@@ -61,6 +71,10 @@ function expectEverywhere(core: Core, bytes: Uint8Array, expected: Decoded, deci
     const prefix = decode(core, bytes.subarray(0, cut), [cut], core.scratchInput);
     expect(prefix.status, `the first ${cut} bytes`).toBe(layout.STATUS_INCOMPLETE);
     expect(prefix.consumed).toBe(cut);
+  }
+  for (const window of [1, 5, 10, 64]) {
+    const windowed = decode(core, bytes, whole, core.scratchInput, window);
+    expect(windowed, `windows of ${window}`).toEqual(expected);
   }
   const everyByte = Array.from(bytes, (_, index) => index + 1);
   expect(decode(core, bytes, everyByte, core.scratchInput), "a byte at a time").toEqual(expected);
