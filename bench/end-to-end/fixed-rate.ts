@@ -11,7 +11,10 @@ import { ResponseReader } from "./response-reader.ts";
 
 export interface FixedRateOptions {
   readonly port: number;
+  /** "{n}" in it becomes the number of the request. */
   readonly path: string;
+  /** Of the Host field; the address where it is left out. */
+  readonly host?: string;
   /** Mean rate of a Poisson process. */
   readonly ratePerSecond: number;
   readonly connections: number;
@@ -55,7 +58,7 @@ export async function runFixedRate(options: FixedRateOptions): Promise<FixedRate
 
 class Generator {
   readonly #options: FixedRateOptions;
-  readonly #requestBytes: Buffer;
+  readonly #bytesOf: (request: number) => Buffer;
   readonly #dueMs: Float64Array;
   readonly #latenessMs: Float64Array;
   readonly #latencyMs: Float64Array;
@@ -69,8 +72,7 @@ class Generator {
 
   constructor(options: FixedRateOptions) {
     this.#options = options;
-    const host = `127.0.0.1:${options.port}`;
-    this.#requestBytes = Buffer.from(`GET ${options.path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    this.#bytesOf = requestBytes(options);
     this.#dueMs = arrivalTimes(options);
     this.#latenessMs = new Float64Array(this.#dueMs.length);
     this.#latencyMs = new Float64Array(this.#dueMs.length).fill(Number.NaN);
@@ -108,8 +110,13 @@ class Generator {
 
   /** The connection can carry a request: the oldest one that waits, if any. */
   #release(connection: Connection): void {
-    if (this.#sentCount < this.#dueCount) connection.send(this.#sentCount++, this.#requestBytes);
+    if (this.#sentCount < this.#dueCount) this.#send(connection);
     else this.#idle.push(connection);
+  }
+
+  #send(connection: Connection): void {
+    const request = this.#sentCount++;
+    connection.send(request, this.#bytesOf(request));
   }
 
   #settle(request: number, succeeded: boolean): void {
@@ -148,7 +155,7 @@ class Generator {
       this.#latenessMs[this.#dueCount] = elapsedMs - due;
       this.#dueCount++;
       const connection = this.#idle.pop();
-      if (connection !== undefined) connection.send(this.#sentCount++, this.#requestBytes);
+      if (connection !== undefined) this.#send(connection);
       due = this.#dueMs[this.#dueCount];
     }
   }
@@ -174,6 +181,18 @@ class Generator {
       latenessMs: percentiles(this.#latenessMs.slice(from)),
     };
   }
+}
+
+/** One buffer for all requests where they do not differ. */
+function requestBytes(options: FixedRateOptions): (request: number) => Buffer {
+  const host = options.host ?? `127.0.0.1:${options.port}`;
+  const bytes = (path: string): Buffer =>
+    Buffer.from(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  if (options.path.includes("{n}")) {
+    return (request) => bytes(options.path.replace("{n}", String(request)));
+  }
+  const same = bytes(options.path);
+  return () => same;
 }
 
 interface ConnectionEvents {
@@ -251,7 +270,7 @@ function percentiles(values: Float64Array): LatencyPercentiles {
 if (import.meta.main) {
   const options = JSON.parse(process.argv[2] ?? "{}") as FixedRateOptions;
   // The generator never rests, so it gives way to the origin that shares its core.
-  os.setPriority(os.constants.priority.PRIORITY_BELOW_NORMAL);
+  os.setPriority(os.getPriority() + os.constants.priority.PRIORITY_BELOW_NORMAL);
   process.stdout.write(`${JSON.stringify(await runFixedRate(options))}\n`);
   process.exit(0);
 }

@@ -38,7 +38,7 @@ export class CachePlan implements FillPlan {
   #forward: Forward;
   readonly #events: PlanEvents;
   /** What the second tier is told with what comes: which purges it cannot know. */
-  readonly #position: JournalPosition;
+  readonly #position: JournalPosition | null;
   #requestMs: number;
   #responseMs = 0;
   /** Another worker has asked the origin server. */
@@ -60,7 +60,7 @@ export class CachePlan implements FillPlan {
     this.#forward = forward;
     this.#events = events;
     this.#requestMs = state.clock.nowMs();
-    this.#position = state.secondTier?.position ?? 0;
+    this.#position = state.secondTier?.position ?? null;
     this.#authorization = getField(forward.request.fields, "authorization");
     this.#selecting = this.#selectedBy(names);
     this.#tags = forward.caching.tags;
@@ -261,14 +261,19 @@ export class CachePlan implements FillPlan {
     else this.#drop(owner);
   }
 
-  /** What is incomplete stays in memory: a second tier has whole responses alone. */
+  /**
+   * What is incomplete stays in memory: a second tier has whole responses alone. The worker that
+   * asked the origin server writes it.
+   */
   #keep(
     key: CacheKey,
     stored: StoredResponse,
     supersedes: (one: StoredResponse) => boolean,
   ): boolean {
     const kept = this.#state.store.put(key, stored, supersedes);
-    if (stored.parts === null) this.#state.secondTier?.write(key, stored, this.#position);
+    if (stored.parts === null && !this.#isPeers) {
+      this.#state.secondTier?.write(key, stored, this.#position);
+    }
     return kept;
   }
 

@@ -48,6 +48,7 @@ export class PurgeTable {
     this.#epoch = 0;
   }
 
+  /** `position` is Infinity while it has none yet: everything is older. Then it is added again. */
   add({ scope, mode }: Purge, position: number): void {
     if (scope.kind === "all") {
       this.#all[mode] = position;
@@ -92,7 +93,7 @@ export class PurgeTable {
     const [name, { hard, soft }] = oldest;
     this.#scopes.delete(name);
     this.#countPrefix(name, -1);
-    this.forgetBefore(Math.max(hard, soft));
+    this.forgetBefore(Math.max(Number.isFinite(hard) ? hard : 0, Number.isFinite(soft) ? soft : 0));
   }
 
   #countPrefix(name: string, change: number): void {

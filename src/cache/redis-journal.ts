@@ -1,6 +1,8 @@
-// Owns the journal of purges in Redis: a capped stream that every instance writes to and follows on
-// a connection of its own. After a gap it is read on from where it was left; where that cannot be
-// done completely, everything in memory is dropped. Knows no stored responses.
+// Owns the journal in Redis by which instances hear of each other's purges: one stream of purges,
+// by which what lies in Redis is judged, and one of invalidated URIs, which are gone from Redis
+// already. Two, so that a flood of invalidations pushes out no purge. Both are followed on one
+// connection; after a gap they are read on from where they were left, and where that cannot be done
+// completely, everything in memory is dropped. Knows no stored responses.
 
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock.ts";
@@ -9,35 +11,42 @@ import { PurgeTable } from "./purge-table.ts";
 import type { RedisClient } from "./redis-client.ts";
 import { deadline, reasonOf } from "./redis-failure.ts";
 import type { RedisNodes } from "./redis-nodes.ts";
+import { ANSWER_TIMEOUT_MS, positionOf, RedisStream, type StreamEntry } from "./redis-stream.ts";
 import type { JournalPosition } from "./second-tier.ts";
 
 export interface JournalOptions {
   readonly nodes: RedisNodes;
   readonly clock: Clock;
-  /** Of the stream. */
-  readonly key: string;
+  /** Of every key. */
+  readonly prefix: string;
 }
 
 export interface JournalEvents {
+  /** What a purge as somebody wrote it means here: routes have keys of their own. */
+  formsOf(purge: Purge): readonly Purge[];
   /** Another instance has purged. */
-  purged(purge: Purge): void;
+  purged(forms: readonly Purge[]): void;
+  /** Another instance's URIs have these keys here, which it did not know of. */
+  reshaped(uris: readonly string[], position: number): void;
   /** Purges were missed that nobody can tell any more: nothing in memory can be trusted. */
   lost(): void;
 }
 
-/** 100,000 entries of 100 bytes are 10 MB in Redis, and most purges are seconds apart. */
-const ENTRIES_MAX = 100_000;
+/** A hundred bytes each in Redis. Whoever was away for longer has lost what it has in memory. */
+const PURGES_MAX = 100_000;
+const INVALIDATIONS_MAX = 100_000;
 const BATCH = 1000;
-/** Redis holds the read for this long; an answer that is later than the margin will not come. */
-const BLOCK_MS = 1000;
-const ANSWER_MARGIN_MS = 1000;
+/**
+ * Redis holds a read for this long. An answer later than the margin will not come: from then on
+ * nothing is read from Redis, because purges would be missed.
+ */
+const BLOCK_MS = 200;
 const RETRY_MS = 200;
 const RETRY_MS_MAX = 2000;
 /** Purges that wait for a journal; one more turns all of them into a purge of everything. */
 const PENDING_MAX = 1000;
-const MILLISECOND = 2048;
-
-type Entry = readonly [id: string, fields: readonly string[]];
+/** A purge that has no place in the stream yet means everything. */
+const NOT_YET = Number.POSITIVE_INFINITY;
 
 export class RedisJournal {
   readonly table = new PurgeTable();
@@ -50,20 +59,29 @@ export class RedisJournal {
   readonly #options: JournalOptions;
   readonly #events: JournalEvents;
   readonly #author = randomBytes(9).toString("base64url");
+  readonly #purges: RedisStream;
+  readonly #invalidations: RedisStream;
   #pending: Purge[] = [];
   #client: RedisClient | null = null;
-  #lastId = "";
-  #position: JournalPosition = 0;
   #isClosed = false;
   #wake: (() => void) | null = null;
 
   constructor(options: JournalOptions, events: JournalEvents) {
     this.#options = options;
     this.#events = events;
+    const { clock, prefix } = options;
+    const common = { clock, author: this.#author };
+    // In one slot of a Cluster, to be read together.
+    const purges = { ...common, key: `${prefix}{journal}:purges`, entriesMax: PURGES_MAX };
+    this.#purges = new RedisStream(purges);
+    const key = `${prefix}{journal}:invalidations`;
+    this.#invalidations = new RedisStream({ ...common, key, entriesMax: INVALIDATIONS_MAX });
   }
 
-  get position(): JournalPosition {
-    return this.#position;
+  /** Null where nobody could tell which purges came later. */
+  get position(): JournalPosition | null {
+    const [purges, invalidations] = [this.#purges.position, this.#invalidations.position];
+    return this.isLive && purges > 0 && invalidations > 0 ? { purges, invalidations } : null;
   }
 
   get pendingCount(): number {
@@ -74,10 +92,10 @@ export class RedisJournal {
   async follow(): Promise<void> {
     for (let waitMs = RETRY_MS; !this.#isClosed; waitMs = Math.min(RETRY_MS_MAX, waitMs * 2)) {
       try {
-        const client = await this.#options.nodes.clientFor(this.#options.key);
+        const client = await this.#options.nodes.clientFor(this.#purges.key);
         client.on("error", () => undefined);
         this.#client = client;
-        await deadline(client.connect(), ANSWER_MARGIN_MS);
+        await deadline(client.connect(), ANSWER_TIMEOUT_MS);
         await this.#catchUp(client);
         this.isLive = true;
         waitMs = RETRY_MS;
@@ -101,13 +119,14 @@ export class RedisJournal {
 
   /**
    * Tells all instances, over a client that does not block; kept until the journal is followed
-   * again where there is none. Resolves whether it was written.
+   * again where there is none. What is in Redis is judged by it from now on. Resolves whether it
+   * was written.
    */
   async publish(purge: Purge): Promise<boolean> {
-    const { key, nodes } = this.#options;
-    const client = nodes.linkOf(key)?.client ?? null;
+    const client = this.#writer();
+    this.#judgeBy(purge, NOT_YET);
     try {
-      if (client === null || !this.isLive) throw new Error("no journal");
+      if (client === null) throw new Error("no journal");
       await this.#append(client, purge);
       return true;
     } catch {
@@ -118,35 +137,40 @@ export class RedisJournal {
     }
   }
 
-  async #append(client: RedisClient, purge: Purge): Promise<void> {
-    const { key } = this.#options;
-    const entry = ["by", this.#author, "purge", JSON.stringify(purge)];
-    const added = client.xadd(key, "MAXLEN", "~", ENTRIES_MAX, "*", ...entry);
-    const id = await deadline(added, ANSWER_MARGIN_MS);
-    if (typeof id === "string") this.#note(id, purge);
+  /**
+   * Tells all instances of URIs that nothing in Redis is left of. Resolves with the position behind
+   * which responses were asked for later; rejects where it could not be written.
+   */
+  async announce(uris: readonly string[]): Promise<number> {
+    const client = this.#writer();
+    if (client === null) throw new Error("no journal");
+    const text = JSON.stringify(uris);
+    return positionOf(await this.#invalidations.append(client, "uris", text));
   }
 
-  /** What this instance has purged itself counts from now on, not from when it comes back. */
-  #note(id: string, purge: Purge): void {
-    this.table.add(purge, positionOf(id));
+  #writer(): RedisClient | null {
+    if (!this.isLive) return null;
+    return this.#options.nodes.linkOf(this.#purges.key)?.client ?? null;
+  }
+
+  async #append(client: RedisClient, purge: Purge): Promise<void> {
+    const id = await this.#purges.append(client, "purge", JSON.stringify(purge));
+    this.#judgeBy(purge, positionOf(id));
+  }
+
+  #judgeBy(purge: Purge, position: number): readonly Purge[] {
+    const forms = this.#events.formsOf(purge);
+    for (const form of forms) this.table.add(form, position);
+    return forms;
   }
 
   /** From where it was left, or from the beginning, to the end; then what has waited is written. */
   async #catchUp(client: RedisClient): Promise<void> {
-    const { key } = this.#options;
-    const first = await this.#edge(client.xrange(key, "-", "+", "COUNT", 1));
-    const last = await this.#edge(client.xrevrange(key, "+", "-", "COUNT", 1));
-    if (first === null || last === null) {
-      await this.#begin(client);
-    } else if (this.#lastId !== "" && isBefore(last[0], this.#lastId)) {
-      // A replica took over that had not received everything.
-      await this.#begin(client);
-    } else if (this.#lastId !== "" && isBefore(this.#lastId, first[0])) {
-      this.#lose();
-    }
-    const start = await this.#edge(client.xrange(key, "-", "+", "COUNT", 1));
+    const purges = await this.#purges.resume(client);
+    const invalidations = await this.#invalidations.resume(client);
+    if (purges.state === "lost" || invalidations.state === "lost") this.#lose();
     // Everything that was written before the first entry may have been purged by one that is gone.
-    if (start !== null) this.table.forgetBefore(positionOf(start[0]));
+    this.table.forgetBefore(purges.firstPosition);
     while ((await this.#readOn(client, 0)) > 0);
     const pending = this.#pending;
     this.#pending = [];
@@ -160,56 +184,57 @@ export class RedisJournal {
     }
   }
 
-  async #edge(reading: Promise<unknown>): Promise<Entry | null> {
-    const entries = (await deadline(reading, ANSWER_MARGIN_MS)) as readonly Entry[];
-    return entries[0] ?? null;
-  }
-
-  /**
-   * A journal without entries, or with fewer than there were: it goes on behind the last position
-   * that anybody here has seen, so that positions never go back.
-   */
-  async #begin(client: RedisClient): Promise<void> {
-    const lastId = this.#lastId;
-    if (lastId !== "") this.#lose();
-    const [lastMs = 0] = lastId.split("-").map(Number);
-    const id = lastMs >= this.#options.clock.nowMs() ? `${lastMs + 1}-0` : "*";
-    const added = client.xadd(this.#options.key, id, "by", this.#author, "begin", "");
-    // Another instance may have been first.
-    await deadline(added, ANSWER_MARGIN_MS).catch(() => null);
-  }
-
   #lose(): void {
     this.losses++;
     this.table.clear();
-    this.#lastId = "";
+    this.#purges.forget();
+    this.#invalidations.forget();
     this.#events.lost();
   }
 
   /** Resolves with how many entries there were. `blockMs` 0 does not wait for one. */
   async #readOn(client: RedisClient, blockMs: number): Promise<number> {
-    const { key } = this.#options;
-    const from = this.#lastId === "" ? "0" : this.#lastId;
+    const streams = [this.#purges, this.#invalidations];
+    const from = [...streams.map(({ key }) => key), ...streams.map((one) => one.lastId || "0")];
     const reading =
       blockMs === 0
-        ? client.xread("COUNT", BATCH, "STREAMS", key, from)
-        : client.xread("COUNT", BATCH, "BLOCK", blockMs, "STREAMS", key, from);
-    const reply = await deadline(reading, blockMs + ANSWER_MARGIN_MS);
-    const entries = reply?.[0]?.[1] ?? [];
-    for (const entry of entries) this.#apply(entry);
-    return entries.length;
+        ? client.xread("COUNT", BATCH, "STREAMS", ...from)
+        : client.xread("COUNT", BATCH, "BLOCK", blockMs, "STREAMS", ...from);
+    const reply = await deadline(reading, blockMs + ANSWER_TIMEOUT_MS);
+    let count = 0;
+    for (const [key, entries] of reply ?? []) {
+      count += entries.length;
+      for (const entry of entries) {
+        if (key === this.#purges.key) this.#applyPurge(entry);
+        else this.#applyInvalidation(entry);
+      }
+    }
+    return count;
   }
 
-  #apply([id, fields]: Entry): void {
-    this.#lastId = id;
-    this.#position = positionOf(id);
+  #applyPurge([id, fields]: StreamEntry): void {
+    this.#purges.read(id);
     if (fields[2] !== "purge") return;
-    const purge = parsePurge(fields[3] ?? "");
     // What cannot be read may have meant anything.
-    this.table.add(purge, this.#position);
+    const forms = this.#judgeBy(parsePurge(fields[3] ?? ""), positionOf(id));
+    this.#hear(fields, forms);
+  }
+
+  #applyInvalidation([id, fields]: StreamEntry): void {
+    this.#invalidations.read(id);
+    if (fields[2] !== "uris") return;
+    const purges = parseUris(fields[3] ?? "");
+    const forms = purges.flatMap((purge) => this.#events.formsOf(purge));
+    this.#hear(fields, forms);
+    const told = new Set(urisOf(purges));
+    const others = urisOf(forms).filter((uri) => !told.has(uri));
+    if (others.length > 0) this.#events.reshaped(others, positionOf(id));
+  }
+
+  #hear(fields: readonly string[], forms: readonly Purge[]): void {
     if (fields[1] === this.#author) return;
     this.received++;
-    this.#events.purged(purge);
+    this.#events.purged(forms);
   }
 
   #pause(ms: number): Promise<void> {
@@ -223,6 +248,12 @@ export class RedisJournal {
     });
   }
 }
+
+export function urisOf(purges: readonly Purge[]): string[] {
+  return purges.flatMap(({ scope }) => (scope.kind === "uri" ? [scope.uri] : []));
+}
+
+const EVERYTHING: Purge = { scope: { kind: "all" }, mode: "hard" };
 
 function parsePurge(text: string): Purge {
   try {
@@ -238,15 +269,17 @@ function parsePurge(text: string): Purge {
   } catch {
     // As below.
   }
-  return { scope: { kind: "all" }, mode: "hard" };
+  return EVERYTHING;
 }
 
-/** An id as one number that keeps the order: nobody purges 2,048 times in a millisecond. */
-function positionOf(id: string): JournalPosition {
-  const [ms = 0, sequence = 0] = id.split("-").map(Number);
-  return ms * MILLISECOND + Math.min(sequence, MILLISECOND - 1);
-}
-
-function isBefore(id: string, other: string): boolean {
-  return positionOf(id) < positionOf(other);
+function parseUris(text: string): readonly Purge[] {
+  try {
+    const uris = JSON.parse(text) as readonly unknown[];
+    return uris.map((uri) => {
+      if (typeof uri !== "string") throw new TypeError("no URI");
+      return { scope: { kind: "uri", uri }, mode: "hard" };
+    });
+  } catch {
+    return [EVERYTHING];
+  }
 }

@@ -25,7 +25,8 @@ export interface Put {
   readonly variantsMax: number;
 }
 
-export async function putStored(put: Put): Promise<void> {
+/** Resolves whether it was written: not where the URI was invalidated since. */
+export async function putStored(put: Put): Promise<boolean> {
   const { client, key, packed, ttlMs } = put;
   const version = packed.bytes.length > PIECE_BYTES ? randomBytes(12).toString("base64url") : "";
   const pieces = version === "" ? [] : piecesOf(packed.bytes);
@@ -34,10 +35,15 @@ export async function putStored(put: Put): Promise<void> {
     const name = pieceKey(key, version, index);
     await deadline(client.set(name, bytes, "PX", ttlMs), WRITE_TIMEOUT_MS);
   }
-  await putValue(put, version, pieces.length);
+  const replaced = await putValue(put, version, pieces.length);
+  const [before = "", count = "0"] = replaced?.split(":") ?? [version, String(pieces.length)];
+  const old = Array.from({ length: Number(count) }, (_, index) => pieceKey(key, before, index));
+  if (old.length > 0) await deadline(client.unlink(...old), WRITE_TIMEOUT_MS);
+  return replaced !== null;
 }
 
-async function putValue(put: Put, version: string, pieceCount: number): Promise<void> {
+/** Resolves with the pieces of what was replaced, or null where it was refused. */
+async function putValue(put: Put, version: string, pieceCount: number): Promise<string | null> {
   const { client, key, stored, packed, ttlMs, variantsMax } = put;
   const { responseMs, bornMs } = stored.metadata;
   const value = encodeValue({
@@ -47,7 +53,7 @@ async function putValue(put: Put, version: string, pieceCount: number): Promise<
     tags: stored.tags,
     responseMs: responseMs + put.clockOffsetMs,
     initialAgeMs: responseMs - bornMs,
-    position: put.position,
+    position: put.position.purges,
     coding: packed.coding,
     contentLength: stored.contentLength,
     storedLength: packed.bytes.length,
@@ -58,28 +64,33 @@ async function putValue(put: Put, version: string, pieceCount: number): Promise<
   const names = stored.selecting.map((field) => field.name).join(",");
   const field = fieldOf(stored.selecting.map(({ name, normalised }) => [name, normalised]));
   const pieces = `${version}:${pieceCount}`;
-  const reply = client.eval(PUT, 1, key, field, value, names, ttlMs, variantsMax, pieces);
+  const { invalidations } = put.position;
+  const limits = [ttlMs, variantsMax];
+  const reply = client.eval(PUT, 1, key, field, value, names, ...limits, pieces, invalidations);
   const replaced = await deadline(reply, WRITE_TIMEOUT_MS);
-  const [before = "", count = "0"] = typeof replaced === "string" ? replaced.split(":") : [];
-  const old = Array.from({ length: Number(count) }, (_, index) => pieceKey(key, before, index));
-  if (old.length > 0) await deadline(client.unlink(...old), WRITE_TIMEOUT_MS);
+  return typeof replaced === "string" ? replaced : null;
 }
 
 const EMPTY = new Uint8Array(0);
 
 /**
- * One variant into the hash of its key. Other names in Vary replace everything; one variant too
- * many drops another. The hash lives as long as its longest variant. Gives the pieces that were
- * replaced.
+ * One variant into the hash of its key, unless the mark of an invalidation says that it was asked
+ * for before. Other names in Vary replace everything; one variant too many drops another. The hash
+ * lives as long as its longest variant. Gives the pieces that were replaced.
  */
 const PUT = `
 local key, field, value, names = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local mark = redis.call('HGET', key, 'x')
+if mark and tonumber(mark) > tonumber(ARGV[7]) then return false end
 local vary = redis.call('HGET', key, 'v')
-if vary and vary ~= names then redis.call('DEL', key) end
+if vary and vary ~= names then
+  redis.call('DEL', key)
+  if mark then redis.call('HSET', key, 'x', mark) end
+end
 local pieces = redis.call('HGET', key, 'p' .. field)
 redis.call('HSET', key, 'v', names, field, value, 'p' .. field, ARGV[6])
 local variants = redis.call('HKEYS', key)
-local count = (#variants - 1) / 2
+local count = math.floor((#variants - 1) / 2)
 for _, other in ipairs(variants) do
   if count <= tonumber(ARGV[5]) then break end
   if other:sub(1, 1) == 'r' and other ~= field then

@@ -6,15 +6,16 @@ import type { Clock } from "../clock.ts";
 import type { RequestHead } from "../http/message.ts";
 import type { CacheKey } from "./key.ts";
 import type { Purge } from "./purge.ts";
-import type { RedisConnection } from "./redis-client.ts";
+import type { RedisClient, RedisConnection } from "./redis-client.ts";
 import { packContent } from "./redis-content.ts";
-import { deadline, type RedisReason, reasonOf } from "./redis-failure.ts";
-import { type JournalEvents, RedisJournal } from "./redis-journal.ts";
+import { deadline, RedisFailure, type RedisReason, reasonOf } from "./redis-failure.ts";
+import { type JournalEvents, RedisJournal, urisOf } from "./redis-journal.ts";
 import { keyOf } from "./redis-keys.ts";
 import type { RedisLink } from "./redis-link.ts";
+import { blockWrites, markInvalid, type Telling } from "./redis-marks.ts";
 import { isReadable, type NodeEvents, type RedisNodes, redisNodes } from "./redis-nodes.ts";
 import type { PaceTimes } from "./redis-pace.ts";
-import { putStored, WRITE_TIMEOUT_MS } from "./redis-puts.ts";
+import { putStored } from "./redis-puts.ts";
 import { type ReadSession, readStored, type Wanted } from "./redis-reads.ts";
 import { redisTtlMs } from "./redis-ttl.ts";
 import { RedisWrites } from "./redis-writes.ts";
@@ -32,6 +33,8 @@ export interface RedisStoreOptions {
   readonly objectBytesMax: number;
   readonly variantsMax: number;
 }
+
+export type StoreEvents = Omit<JournalEvents, "reshaped"> & NodeEvents;
 
 export type ReadResult =
   | "hit"
@@ -52,17 +55,29 @@ export class RedisStore implements SecondTier {
   readonly writes: RedisWrites;
   readonly results = new Map<ReadResult, number>();
   stored = 0;
+  /** Reads that were late, so that the origin server was asked too. */
+  hedges = 0;
   readonly #options: RedisStoreOptions;
+  readonly #events: StoreEvents;
   readonly #clock: Clock;
   #reads = 0;
 
-  constructor(options: RedisStoreOptions, clock: Clock, events: JournalEvents & NodeEvents) {
+  constructor(options: RedisStoreOptions, clock: Clock, events: StoreEvents) {
     const { connection, prefix, queueBytesMax, times } = options;
     this.#options = options;
+    this.#events = events;
     this.#clock = clock;
     this.writes = new RedisWrites(queueBytesMax, clock);
     this.nodes = redisNodes({ connection, clock, times }, events);
-    this.journal = new RedisJournal({ nodes: this.nodes, clock, key: `${prefix}journal` }, events);
+    this.journal = new RedisJournal(
+      { nodes: this.nodes, clock, prefix },
+      {
+        formsOf: (purge) => events.formsOf(purge),
+        purged: (forms) => events.purged(forms),
+        reshaped: (uris, at) => void this.#reshape(uris, at),
+        lost: () => events.lost(),
+      },
+    );
   }
 
   /** Resolves when it is known whether Redis can be reached. Never rejects. */
@@ -82,7 +97,7 @@ export class RedisStore implements SecondTier {
     return this.journal.isLive && this.#reads < READS_MAX && isReadable(this.nodes.links);
   }
 
-  get position(): JournalPosition {
+  get position(): JournalPosition | null {
     return this.journal.position;
   }
 
@@ -108,6 +123,7 @@ export class RedisStore implements SecondTier {
     const late = (): void => {
       if (isLate) return;
       isLate = true;
+      this.hedges++;
       events.late();
     };
     const ask = <T>(reply: Promise<T>): Promise<T> => link.watch(client, reply, late);
@@ -124,9 +140,8 @@ export class RedisStore implements SecondTier {
     });
   }
 
-  write(key: CacheKey, stored: StoredResponse, position: JournalPosition): void {
-    // Without a position nobody could tell which purges came later.
-    if (position === 0) return;
+  write(key: CacheKey, stored: StoredResponse, position: JournalPosition | null): void {
+    if (position === null) return;
     const ttlMs = redisTtlMs(stored.metadata, this.#clock.nowMs());
     if (ttlMs <= 0 || stored.contentLength > this.#options.objectBytesMax) return;
     const { uri } = key;
@@ -136,28 +151,67 @@ export class RedisStore implements SecondTier {
     this.writes.add(stored.contentLength, () => this.#write(uri, stored, position, ttlMs));
   }
 
-  /**
-   * RFC 9111 section 4.4. Most unsafe requests are for what nobody stores: the others are told only
-   * where something was stored, here or in Redis.
-   */
+  /** RFC 9111 section 4.4; `count` responses were stored here. */
   invalidate(key: CacheKey, count: number): void {
-    const { uri } = key;
-    const client = this.nodes.linkOf(this.#keyOf(uri))?.client ?? null;
-    const purge: Purge = { scope: { kind: "uri", uri }, mode: "hard" };
-    if (client === null) {
-      if (count > 0) void this.publish(purge);
-      return;
-    }
-    const removal = deadline(client.unlink(this.#keyOf(uri)), WRITE_TIMEOUT_MS);
-    void removal
-      // Without an answer it may have been there.
-      .catch(() => 1)
-      .then((removed) => (count + removed > 0 ? this.publish(purge) : false));
+    const telling = count > 0 ? "always" : "if stored";
+    // While its node is away nobody reads it, and most unsafe requests are for what nobody stores.
+    const isAway = (this.nodes.linkOf(this.#keyOf(key.uri))?.client ?? null) === null;
+    if (telling === "always" || !isAway) void this.#invalidate([key.uri], telling);
   }
 
-  /** Tells all instances; what is in Redis is judged by it from now on. */
+  /**
+   * Tells all instances; nothing in Redis that it means is used from now on. Resolves false where
+   * that has to wait for Redis.
+   */
   publish(purge: Purge): Promise<boolean> {
-    return this.journal.publish(purge);
+    if (purge.scope.kind !== "uri" || purge.mode === "soft") return this.journal.publish(purge);
+    return this.#invalidate(urisOf(this.#events.formsOf(purge)), "always");
+  }
+
+  /** First nobody can read or write it, then all are told, then what is newer can be written. */
+  async #invalidate(uris: readonly string[], telling: Telling): Promise<boolean> {
+    try {
+      const blocking = uris.map((uri) => {
+        const key = this.#keyOf(uri);
+        return blockWrites(this.#clientOf(key), key, telling);
+      });
+      const blocked = await Promise.all(blocking);
+      if (telling === "if stored" && !blocked.includes(true)) return false;
+      await this.#mark(uris, await this.journal.announce(uris));
+      return true;
+    } catch {
+      return this.#purgeEach(uris);
+    }
+  }
+
+  /**
+   * What another instance has purged has other keys here, where the config is another. It told
+   * everybody of its own.
+   */
+  async #reshape(uris: readonly string[], position: number): Promise<void> {
+    await this.#mark(uris, position).catch(() => this.#purgeEach(uris));
+  }
+
+  async #mark(uris: readonly string[], position: number): Promise<void> {
+    const marking = uris.map((uri) => {
+      const key = this.#keyOf(uri);
+      return markInvalid(this.#clientOf(key), key, position);
+    });
+    await Promise.all(marking);
+  }
+
+  /** What may be left of it in Redis is judged when it is read. */
+  async #purgeEach(uris: readonly string[]): Promise<boolean> {
+    const publishing = uris.map((uri) => {
+      return this.journal.publish({ scope: { kind: "uri", uri }, mode: "hard" });
+    });
+    return (await Promise.all(publishing)).every(Boolean);
+  }
+
+  #clientOf(key: string): RedisClient {
+    const client = this.nodes.linkOf(key)?.client ?? null;
+    if (client === null) throw new RedisFailure("connection");
+    return client;
   }
 
   async #recall(link: RedisLink, session: ReadSession, wanted: Wanted): Promise<Recall | null> {
@@ -187,13 +241,16 @@ export class RedisStore implements SecondTier {
     const key = this.#keyOf(uri);
     const link = this.nodes.linkOf(key);
     const client = link?.client ?? null;
-    if (link === null || client === null) return this.writes.drop("connection");
+    // Who does not follow the journal may write what others have been told to forget.
+    if (link === null || client === null || !this.journal.isLive) {
+      return this.writes.drop("connection");
+    }
     const { clockOffsetMs } = link;
     const { variantsMax } = this.#options;
     try {
       const put = { client, key, uri, stored, packed, position, ttlMs, clockOffsetMs, variantsMax };
-      await putStored(put);
-      this.stored++;
+      if (await putStored(put)) this.stored++;
+      else this.writes.drop("outdated");
     } catch (error) {
       const reason = reasonOf(error);
       link.fail(reason, client);

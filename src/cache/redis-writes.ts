@@ -4,7 +4,8 @@
 import type { Clock } from "../clock.ts";
 import { reasonOf, type RedisReason } from "./redis-failure.ts";
 
-export type DropReason = "queue_full" | RedisReason;
+/** Outdated: the URI was invalidated since it was asked for. */
+export type DropReason = "queue_full" | "outdated" | RedisReason;
 
 interface Write {
   readonly bytes: number;

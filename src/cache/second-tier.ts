@@ -28,10 +28,13 @@ export interface Recall {
 }
 
 /**
- * How far this process has followed the purges of all. What was fetched from the origin server at
- * one position is older than every purge behind it.
+ * How far this process has followed the purges and the invalidations of all. What was fetched from
+ * the origin server at one position is older than everything behind it.
  */
-export type JournalPosition = number;
+export interface JournalPosition {
+  readonly purges: number;
+  readonly invalidations: number;
+}
 
 export interface RecallEvents {
   /** At most once, before `done`: it takes longer than anybody should wait for it alone. */
@@ -43,12 +46,12 @@ export interface RecallEvents {
 export interface SecondTier {
   /** False: every read would be a miss at once. */
   readonly isReadable: boolean;
-  /** To be noted before the origin server is asked. */
-  readonly position: JournalPosition;
+  /** To be noted before the origin server is asked; null: what comes cannot be kept there. */
+  readonly position: JournalPosition | null;
   /** `names`: what the response probably varies by. */
   read(key: CacheKey, request: RequestHead, names: readonly string[], events: RecallEvents): void;
   /** Stores some time later, or drops and counts. The content must never change. */
-  write(key: CacheKey, stored: StoredResponse, position: JournalPosition): void;
+  write(key: CacheKey, stored: StoredResponse, position: JournalPosition | null): void;
   /** An unsafe request has made the URI's responses invalid; `count` of them were stored here. */
   invalidate(key: CacheKey, count: number): void;
   /**

@@ -27,6 +27,8 @@ export interface TierParts {
   readonly cache: Cache;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What a purge means in the keys of this gateway's routes. */
+  readonly formsOf: (purge: Purge) => readonly Purge[];
 }
 
 /** Of closing: what is not written by then is fetched again by somebody. */
@@ -36,7 +38,7 @@ const CLOSE_GRACE_MS = 500;
 export function createRedisTier(config: GatewayConfig, parts: TierParts): RedisTier | null {
   const { redis, memoryBytesMax, objectBytesMax } = config.cache;
   if (redis === null || memoryBytesMax === 0) return null;
-  const { cache, clock, logger } = parts;
+  const { cache, clock, logger, formsOf } = parts;
   const store = new RedisStore(
     {
       connection: { ...redis, tls: redis.secure ? { authority: authorityOf(redis) } : null },
@@ -48,7 +50,10 @@ export function createRedisTier(config: GatewayConfig, parts: TierParts): RedisT
     },
     clock,
     {
-      purged: (purge) => cache.purge(purge),
+      formsOf,
+      purged: (forms) => {
+        for (const form of forms) cache.purge(form);
+      },
       lost: () => {
         logger.warn("purges were missed while Redis was away: the cache in memory is emptied");
         cache.purge({ scope: { kind: "all" }, mode: "hard" });
@@ -88,7 +93,14 @@ function authorityOf({ authorityFile }: RedisConfig): string {
   return authorityFile === null ? "" : readFileSync(authorityFile, "utf8");
 }
 
-function readingOf({ journal, nodes, results, stored, writes }: RedisStore): SecondTierReading {
+function readingOf({
+  hedges,
+  journal,
+  nodes,
+  results,
+  stored,
+  writes,
+}: RedisStore): SecondTierReading {
   return {
     state: stateOf(nodes.links),
     nodes: countStates(nodes.links),
@@ -96,6 +108,7 @@ function readingOf({ journal, nodes, results, stored, writes }: RedisStore): Sec
     hits: results.get("hit") ?? 0,
     stale: results.get("stale") ?? 0,
     reads: [...results],
+    hedges,
     stores: stored,
     dropped: [...writes.dropped],
     queuedBytes: writes.queuedBytes,

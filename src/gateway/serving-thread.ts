@@ -40,6 +40,7 @@ import { RequestIds } from "./request-ids.ts";
 import { serveFetch } from "./serve-fetch.ts";
 import type { TargetSets, TargetUpdate } from "./target-registry.ts";
 import { TrustNetwork } from "./trust-network.ts";
+import type { PurgeTelling } from "./worker-messages.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 export interface ServingParts {
@@ -98,7 +99,12 @@ export class ServingThread {
       parts.peers,
     );
     countInCells(this.cache.stats, metrics);
-    this.#tier = createRedisTier(config, { cache: this.cache, clock: this.#clock, logger });
+    this.#tier = createRedisTier(config, {
+      cache: this.cache,
+      clock: this.#clock,
+      logger,
+      formsOf: (purge) => purgeForms(purge, this.#generation.routes),
+    });
     this.#generation = buildGeneration(config, {
       clock: this.#clock,
       metrics,
@@ -278,11 +284,11 @@ export class ServingThread {
     });
   }
 
-  /** Here at once, and in other gateways as soon as Redis can be told. */
-  purge(purge: Purge): PurgeCount {
+  /** Here at once, and in other gateways as soon as Redis can be told: by one worker of each. */
+  purge(purge: Purge, telling: PurgeTelling = "everybody"): PurgeCount {
+    if (telling === "everybody") void this.#tier?.publish(purge);
     let purged = 0;
     for (const form of purgeForms(purge, this.#generation.routes)) {
-      void this.#tier?.publish(form);
       purged += this.cache.purge(form).purged;
     }
     return { purged };

@@ -259,10 +259,18 @@ class Supervisor implements Serving {
     return answered.find((one) => one.cache?.tier !== null) ?? answered[0] ?? null;
   }
 
+  /** On every worker; one of them tells other gateways, and if it does not answer, the next. */
   async #purge(purge: Purge): Promise<PurgeCount> {
     this.#purges++;
+    const threads = this.#seats.flatMap(({ thread }) => (thread === null ? [] : [thread]));
+    const tellers = threads.filter((thread) => thread.ready);
     const counts = await Promise.all(
-      this.#seats.map(async ({ thread }) => (await thread?.purge(purge, PURGE_TIMEOUT_MS)) ?? 0),
+      threads.map(async (thread) => {
+        const telling = thread === tellers[0] ? "everybody" : "nobody";
+        const count = await thread.purge(purge, telling, PURGE_TIMEOUT_MS);
+        const next = telling === "everybody" && count === null ? tellers[1] : undefined;
+        return (await next?.purge(purge, "everybody", PURGE_TIMEOUT_MS)) ?? count ?? 0;
+      }),
     );
     return { purged: counts.reduce((sum, count) => sum + count, 0) };
   }

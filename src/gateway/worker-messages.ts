@@ -12,6 +12,9 @@ import type { GatewayIdentity } from "./forwarding.ts";
 import type { TargetSets, TargetUpdate } from "./target-registry.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 
+/** Whom the worker tells of a purge: one of them tells the other gateways. */
+export type PurgeTelling = "everybody" | "nobody";
+
 export type LogSinkName = "log" | "access";
 
 /** What a worker is started with. */
@@ -37,7 +40,12 @@ export interface WorkerStart {
 export type ToWorker =
   | { readonly kind: "close"; readonly graceMs: number }
   | { readonly kind: "read"; readonly id: number }
-  | { readonly kind: "purge"; readonly id: number; readonly purge: Purge }
+  | {
+      readonly kind: "purge";
+      readonly id: number;
+      readonly purge: Purge;
+      readonly telling: PurgeTelling;
+    }
   | { readonly kind: "explain"; readonly id: number; readonly request: RequestHead }
   | { readonly kind: "peer"; readonly index: number; readonly port: MessagePort }
   | { readonly kind: "probed"; readonly target: ProbedTarget; readonly isGood: boolean }

@@ -7,7 +7,13 @@ import type { Explanation } from "./explain.ts";
 import type { Purge } from "../cache/purge.ts";
 import type { ThreadReadings } from "../telemetry/readings.ts";
 import type { TargetUpdate } from "./target-registry.ts";
-import type { FromWorker, LogSinkName, ToWorker, WorkerStart } from "./worker-messages.ts";
+import type {
+  FromWorker,
+  LogSinkName,
+  PurgeTelling,
+  ToWorker,
+  WorkerStart,
+} from "./worker-messages.ts";
 
 export interface WorkerEvents {
   ready(urls: string[], engine: string): void;
@@ -70,10 +76,10 @@ export class WorkerThread {
     return true;
   }
 
-  /** How many responses it purged; what a worker that has ended had stored is gone too. */
-  async purge(purge: Purge, timeoutMs: number): Promise<number> {
-    const answer = await this.#ask((id) => ({ kind: "purge", id, purge }), timeoutMs);
-    return answer?.kind === "purged" ? answer.count : 0;
+  /** How many responses it purged; null: it did not answer. What it had stored goes with it. */
+  async purge(purge: Purge, telling: PurgeTelling, timeoutMs: number): Promise<number | null> {
+    const answer = await this.#ask((id) => ({ kind: "purge", id, purge, telling }), timeoutMs);
+    return answer?.kind === "purged" ? answer.count : null;
   }
 
   async explain(request: RequestHead): Promise<Explanation | null> {

@@ -4,7 +4,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { CachePeers } from "../cache/peers.ts";
 import { PeerTable } from "../cache/peer-table.ts";
-import type { Purge } from "../cache/purge.ts";
 import { systemClock } from "../clock.ts";
 import { AccessLog } from "../telemetry/access-log.ts";
 import { createLogger } from "../telemetry/log.ts";
@@ -77,7 +76,7 @@ class Worker {
         });
         break;
       case "purge":
-        send({ kind: "purged", id: message.id, count: this.#purge(message.purge) });
+        send({ kind: "purged", id: message.id, count: this.#purge(message) });
         break;
       case "explain":
         if (this.#serving === null) break;
@@ -120,9 +119,9 @@ class Worker {
     }
   }
 
-  #purge(purge: Purge): number {
+  #purge({ purge, telling }: ToWorker & { kind: "purge" }): number {
     this.#peers.purges++;
-    return this.#serving?.purge(purge).purged ?? 0;
+    return this.#serving?.purge(purge, telling).purged ?? 0;
   }
 
   async #close(graceMs: number): Promise<void> {

@@ -97,6 +97,7 @@ function mergeSecondTier(
     hits: a.hits + b.hits,
     stale: a.stale + b.stale,
     reads: mergeBy(a.reads, b.reads, ([result]) => result, mergeCounts),
+    hedges: a.hedges + b.hedges,
     stores: a.stores + b.stores,
     dropped: mergeBy(a.dropped, b.dropped, ([reason]) => reason, mergeCounts),
     queuedBytes: a.queuedBytes + b.queuedBytes,

@@ -39,6 +39,8 @@ export interface SecondTierReading {
   readonly hits: number;
   readonly stale: number;
   readonly reads: readonly (readonly [result: string, count: number])[];
+  /** Reads beside which the origin was asked, because they were late. */
+  readonly hedges: number;
   readonly stores: number;
   readonly dropped: readonly (readonly [reason: string, count: number])[];
   readonly queuedBytes: number;

@@ -14,6 +14,12 @@ export const SECOND_TIER_METRICS: readonly MetricRow[] = [
     labels: ["tier", "result"],
     read: (from) => labelled(from.secondTier?.reads),
   },
+  ofSecondTier(
+    "gateway_cache_hedges_total",
+    "counter",
+    "Reads of the second tier that were late, so that the origin was asked beside them.",
+    (tier) => tier.hedges,
+  ),
   {
     name: "gateway_cache_writes_dropped_total",
     type: "counter",

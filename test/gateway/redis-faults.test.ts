@@ -117,6 +117,7 @@ describe("a Redis that", () => {
     expect(timesMs.filter((timeMs) => timeMs >= 150)).toHaveLength(1);
     const read = (result: string) => at.metric("gateway_cache_reads_total", { result });
     expect(await read("skipped")).toBe(49);
+    expect(await at.metric("gateway_cache_hedges_total", { tier: "l2" })).toBe(1);
     await at.metricIs("gateway_cache_reads_total", { result: "timeout" }, 1);
     await at.metricIs("gateway_cache_breaker_opened_total", {}, 1);
     tiers.redis.thaw();

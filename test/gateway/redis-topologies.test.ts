@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 const CONTENT = pattern(600_000);
-const JOURNAL = "edgelane:journal";
+const JOURNAL = "edgelane:{journal}:purges";
 
 async function serve(): Promise<void> {
   origin = await startOrigin(async (connection) => {
