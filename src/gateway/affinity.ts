@@ -2,7 +2,8 @@
 // a header field, a cookie or a query parameter. Pure. Knows no targets.
 
 import { getField } from "../http/fields.ts";
-import type { ClientAddress, RequestHead } from "../http/message.ts";
+import type { ClientAddress } from "../http/exchange.ts";
+import type { RequestHead } from "../http/message.ts";
 import { hashText } from "../upstream/selection.ts";
 
 export type HashBy =

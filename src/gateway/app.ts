@@ -4,7 +4,8 @@
 
 import { type Context, type Handler, Hono } from "hono";
 import { GatewayError } from "../http/errors.ts";
-import type { Exchange, RequestHead } from "../http/message.ts";
+import type { Exchange } from "../http/exchange.ts";
+import type { RequestHead } from "../http/message.ts";
 import { createRoutedRequest } from "./lazy-request.ts";
 import { Passage } from "./middleware.ts";
 import { ALLOWED_METHODS } from "./forwarding.ts";

@@ -1,7 +1,7 @@
 // Owns what an exchange leaves behind when it has ended: its counts in the metrics and its line in
 // the access log.
 
-import type { Exchange } from "../http/message.ts";
+import type { Exchange } from "../http/exchange.ts";
 import type { AccessLog } from "../telemetry/access-log.ts";
 import { type Metrics, methodId } from "../telemetry/metrics.ts";
 import type { Rejection } from "../wire/handler.ts";

@@ -4,7 +4,7 @@
 
 import { readFileSync } from "node:fs";
 import type { GatewayError } from "../http/errors.ts";
-import type { Exchange } from "../http/message.ts";
+import type { Exchange } from "../http/exchange.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import { proxyStatus } from "../wire/error-response.ts";
 import { pageType } from "./config-fallback.ts";

@@ -4,15 +4,8 @@
 import { Readable } from "node:stream";
 import { GatewayError } from "../http/errors.ts";
 import { hasField } from "../http/fields.ts";
-import {
-  type ClientAddress,
-  type Exchange,
-  type FieldLines,
-  type Outcome,
-  type RequestHead,
-  type ResponseHead,
-  newOutcome,
-} from "../http/message.ts";
+import { type ClientAddress, type Exchange, type Outcome, newOutcome } from "../http/exchange.ts";
+import type { FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
 import { errorResponse } from "../wire/error-response.ts";
 import { headersOf } from "./lazy-request.ts";
 

@@ -14,7 +14,8 @@ import {
   withoutFields,
   withoutHopByHop,
 } from "../http/fields.ts";
-import type { ClientAddress, FieldLines, RequestHead } from "../http/message.ts";
+import type { ClientAddress } from "../http/exchange.ts";
+import type { FieldLines, RequestHead } from "../http/message.ts";
 
 /** What this gateway is called in Via and Forwarded. */
 export interface GatewayIdentity {

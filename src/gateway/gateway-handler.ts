@@ -3,7 +3,8 @@
 
 import { GatewayError } from "../http/errors.ts";
 import { getField } from "../http/fields.ts";
-import type { ClientAddress, Exchange, RequestHead } from "../http/message.ts";
+import type { ClientAddress, Exchange } from "../http/exchange.ts";
+import type { RequestHead } from "../http/message.ts";
 import {
   BYTES_RECEIVED,
   CONNECTIONS_ACCEPTED,

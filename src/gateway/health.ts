@@ -1,7 +1,7 @@
 // Owns the health path on the public listeners, which balancers ask: 200 while the gateway takes
 // work, 503 otherwise.
 
-import type { Exchange } from "../http/message.ts";
+import type { Exchange } from "../http/exchange.ts";
 
 const OK = Buffer.from('{"status":"ok"}\n');
 const DRAINING = Buffer.from('{"status":"draining"}\n');

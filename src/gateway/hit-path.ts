@@ -32,7 +32,7 @@ import type { RawFields } from "../cache/policy/vary.ts";
 import type { StoredResponse } from "../cache/stored-response.ts";
 import type { Clock } from "../clock.ts";
 import type { Core } from "../core/core.ts";
-import type { ClientAddress } from "../http/message.ts";
+import type { ClientAddress } from "../http/exchange.ts";
 import { type AccessLog, hitFragment, peerFragment } from "../telemetry/access-log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { clientBehind } from "./forwarding.ts";

@@ -2,7 +2,8 @@
 // a forwarded request does not pay for the Fetch API, and a real Request for those with middleware.
 
 import type { Readable } from "node:stream";
-import type { Exchange, FieldLines, RequestHead } from "../http/message.ts";
+import type { Exchange } from "../http/exchange.ts";
+import type { FieldLines, RequestHead } from "../http/message.ts";
 
 class RoutedRequest {
   readonly method: string;

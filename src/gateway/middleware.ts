@@ -5,7 +5,8 @@
 import { Readable } from "node:stream";
 import type { Context, Next } from "hono";
 import { GatewayError } from "../http/errors.ts";
-import type { Exchange, FieldLines, RequestHead } from "../http/message.ts";
+import type { Exchange } from "../http/exchange.ts";
+import type { FieldLines, RequestHead } from "../http/message.ts";
 import { contentOfRequest, FetchExchange } from "./fetch-exchange.ts";
 import { createRealRequest, headersOf, type RealRequest } from "./lazy-request.ts";
 import { respondWith } from "./respond-with.ts";

@@ -3,7 +3,8 @@
 
 import { GatewayError } from "../http/errors.ts";
 import { hasField } from "../http/fields.ts";
-import type { Exchange, FieldLines } from "../http/message.ts";
+import type { Exchange } from "../http/exchange.ts";
+import type { FieldLines } from "../http/message.ts";
 
 export interface RespondOptions {
   /**

@@ -5,14 +5,8 @@
 import type { Socket } from "node:net";
 import type { GatewayError, ReasonCode } from "../http/errors.ts";
 import { acceptsTrailers } from "../http/fields.ts";
-import {
-  type ClientAddress,
-  type Exchange,
-  type FieldLines,
-  type RequestHead,
-  type ResponseHead,
-  newOutcome,
-} from "../http/message.ts";
+import { type ClientAddress, type Exchange, newOutcome } from "../http/exchange.ts";
+import type { FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
 import { errorResponse } from "./error-response.ts";
 import {
   type Framing,

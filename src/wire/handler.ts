@@ -1,7 +1,8 @@
 // Owns the contract between the wire and whoever answers requests, and the limits that a listener
 // keeps. The wire calls down this interface only; it knows no cache, no cluster and no route.
 
-import type { ClientAddress, Exchange, RequestHead } from "../http/message.ts";
+import type { ClientAddress, Exchange } from "../http/exchange.ts";
+import type { RequestHead } from "../http/message.ts";
 
 /**
  * Bounds of one listener. Each has a stated outcome; the defaults and their reasons are in the

@@ -1,7 +1,7 @@
 // Owns the address of a connection's peer: asked of the kernel once, when somebody first wants it.
 
 import type { Socket } from "node:net";
-import type { ClientAddress } from "../http/message.ts";
+import type { ClientAddress } from "../http/exchange.ts";
 
 export class PeerAddress implements ClientAddress {
   readonly secure: boolean;

@@ -3,7 +3,7 @@
 
 import type { Socket } from "node:net";
 import { GatewayError } from "../http/errors.ts";
-import type { ClientAddress } from "../http/message.ts";
+import type { ClientAddress } from "../http/exchange.ts";
 import type { MessageError } from "./content-decoder.ts";
 import { errorResponse } from "./error-response.ts";
 import { renderResponseHead } from "./h1-codec.ts";

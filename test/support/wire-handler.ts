@@ -1,7 +1,7 @@
 // A gateway that the wire can be tested with: it answers as it is told and records all that the
 // wire tells it.
 
-import type { Exchange } from "../../src/http/message.ts";
+import type { Exchange } from "../../src/http/exchange.ts";
 import type { Rejection, WireHandler } from "../../src/wire/handler.ts";
 
 export type Answer = (exchange: Exchange) => void;

@@ -3,7 +3,7 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
-import type { Exchange } from "../../src/http/message.ts";
+import type { Exchange } from "../../src/http/exchange.ts";
 import { ENGINES } from "../core/engines.ts";
 import { until } from "../support/until.ts";
 import type { WireClient } from "../support/wire-client.ts";

@@ -3,7 +3,7 @@
 // and no byte is lost.
 
 import { afterEach, describe, expect, test } from "vitest";
-import type { Exchange } from "../../src/http/message.ts";
+import type { Exchange } from "../../src/http/exchange.ts";
 import { until } from "../support/until.ts";
 import { type Answer, answerPath, leaveOpen, respond } from "../support/wire-handler.ts";
 import { startWire, type TestWire } from "../support/wire-listener.ts";

@@ -3,7 +3,8 @@
 
 import { afterEach, describe, expect, test } from "vitest";
 import { GatewayError } from "../../src/http/errors.ts";
-import type { Exchange, FieldLines } from "../../src/http/message.ts";
+import type { Exchange } from "../../src/http/exchange.ts";
+import type { FieldLines } from "../../src/http/message.ts";
 import { ENGINES } from "../core/engines.ts";
 import { fieldOf } from "../support/response-reader.ts";
 import { type Answer, echo, respond } from "../support/wire-handler.ts";

@@ -2,7 +2,7 @@
 // passes on what its handler says, and waits with a client that waits.
 
 import { afterEach, describe, expect, test } from "vitest";
-import type { Exchange } from "../../src/http/message.ts";
+import type { Exchange } from "../../src/http/exchange.ts";
 import { ENGINES } from "../core/engines.ts";
 import { fieldOf } from "../support/response-reader.ts";
 import { until } from "../support/until.ts";

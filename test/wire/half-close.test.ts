@@ -2,7 +2,7 @@
 // says both (RFC 9112 section 9.6). Time is the test's: the wire asks when its timer is told to.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Exchange } from "../../src/http/message.ts";
+import type { Exchange } from "../../src/http/exchange.ts";
 import { until } from "../support/until.ts";
 import { type Answer, answerPath, leaveOpen, respond } from "../support/wire-handler.ts";
 import { startWire, type TestWire } from "../support/wire-listener.ts";

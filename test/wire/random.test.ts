@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Exchange } from "../../src/http/message.ts";
+import type { Exchange } from "../../src/http/exchange.ts";
 import { ENGINES } from "../core/engines.ts";
 import { afterContent, respond } from "../support/wire-handler.ts";
 import { startWire, type TestWire } from "../support/wire-listener.ts";
