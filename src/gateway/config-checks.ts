@@ -57,6 +57,10 @@ function checkUpstreams(
     }
     if (Array.isArray(targets)) checkTargets(name, targets, problems);
     if (isMap(upstream)) checkHedge(name, upstream, problems);
+    const limit = isMap(upstream) ? upstream["concurrency"] : null;
+    if (isMap(limit) && Number(limit["min"]) > Number(limit["max"] ?? Number.NaN)) {
+      problems.error(["upstreams", name, "concurrency", "min"], "above max");
+    }
   }
 }
 

@@ -236,6 +236,23 @@ const LIMITS: readonly ConfigKey[] = [
       "At up to 5 KiB each while idle, 50 MB; and below the usual limit of open files, twice.",
     outcome: "new connections are closed at once",
   },
+  {
+    key: "limits.loopDelay",
+    form: form.DURATION_OR_OFF,
+    default: "500ms",
+    about:
+      "How late the event loop may be, smoothed, before requests for origins are refused: those of low priority at half of it, of high at twice.",
+    reason: "Nobody is served well by then; a pause of the collector is shorter, or over at once.",
+    outcome: "503 queue_full with Retry-After; stored responses and health checks go on",
+  },
+  {
+    key: "limits.memory",
+    form: form.SHARE_OR_OFF,
+    default: "95%",
+    about: "Share of the heap's limit, or of the machine's or container's memory, likewise.",
+    reason: "Past it the next step is the end of the process, and of every request.",
+    outcome: "503 queue_full with Retry-After; stored responses and health checks go on",
+  },
 ];
 
 const RUNNING: readonly ConfigKey[] = [

@@ -30,6 +30,13 @@ const ROUTING: readonly ConfigKey[] = [
     reason: "A route leads somewhere.",
   },
   {
+    key: "routes[].priority",
+    form: form.oneOf("low", "normal", "high"),
+    default: "normal",
+    about: "Who is refused last where not everyone can be served: `high`.",
+    reason: "All alike. Health checks are never refused.",
+  },
+  {
     key: "routes[].timing",
     form: form.BOOLEAN,
     default: false,

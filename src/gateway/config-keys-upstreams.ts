@@ -270,6 +270,31 @@ const FAILURES: readonly ConfigKey[] = [
   },
 ];
 
+const CONCURRENCY: readonly ConfigKey[] = [
+  {
+    key: "upstreams.<name>.concurrency",
+    form: form.oneOf("off", "adaptive"),
+    default: "off",
+    about: "`adaptive` learns from latency how many requests at a time the upstream answers well.",
+    reason: "Latency rises for other reasons too, such as a route that is slow by nature.",
+    outcome: "503 queue_full with Retry-After",
+  },
+  {
+    key: "upstreams.<name>.concurrency.min",
+    form: form.integer(1, 65_535),
+    default: 10,
+    about: "The learnt limit never falls below this; of each worker.",
+    reason: "A wrong measurement must not close the upstream.",
+  },
+  {
+    key: "upstreams.<name>.concurrency.max",
+    form: form.integer(1, 65_535),
+    default: 1000,
+    about: "Nor rises above this, nor above what all connections of the targets are.",
+    reason: "Netflix's; what waits for a connection is not seen in the origin's latency.",
+  },
+];
+
 const FALLBACKS: readonly ConfigKey[] = [
   {
     key: "upstreams.<name>.fallback[].to",
@@ -334,6 +359,7 @@ export const UPSTREAM_KEYS: readonly ConfigKey[] = [
   ...TIMEOUTS,
   ...FAILURES,
   ...HEDGING,
+  ...CONCURRENCY,
   ...FALLBACKS,
   ...HEALTH_KEYS,
 ];

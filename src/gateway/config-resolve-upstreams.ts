@@ -53,10 +53,26 @@ export function resolveUpstream(
       bufferBytesMax: sizeOrOff(`${key}.retry.buffer`, retry.buffer),
       budgetRatio: share(`${key}.retry.budget`, retry.budget),
     },
+    concurrency: resolveConcurrency(upstream),
     fallback: resolveFallback(upstream.fallback ?? [], directory),
     hedge: resolveHedge(upstream.hedge),
     ...resolveHealth(upstream),
   };
+}
+
+function resolveConcurrency({
+  concurrency,
+  targets,
+  pool = {},
+}: EdgelaneUpstream): resolved.UpstreamConfig["concurrency"] {
+  const key = "upstreams.<name>.concurrency";
+  const written = concurrency ?? String(defaultOf(key));
+  if (written === "off") return null;
+  const { min, max } = typeof written === "string" ? {} : written;
+  const connections = number("upstreams.<name>.pool.connections", pool.connections);
+  const all = connections * present(targets).length;
+  const limitMax = Math.min(all, number(`${key}.max`, max));
+  return { limitMin: Math.min(limitMax, number(`${key}.min`, min)), limitMax };
 }
 
 export function resolveFallback(

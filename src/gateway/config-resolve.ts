@@ -60,6 +60,7 @@ export function resolveValid(
     cache: resolveCache(config.cache ?? {}, context),
     routes: resolveRoutes(config, context.directory),
     limits: resolveLimits(config.limits ?? {}),
+    shed: resolveShed(config.limits ?? {}, context.memoryBytes),
     log: resolveLog(config.log ?? {}, context.directory),
     shutdownGraceMs: duration("shutdown.grace", config.shutdown?.grace),
     warnings: context.warnings,
@@ -140,6 +141,7 @@ function resolveRoute(route: EdgelaneRoute, directory: string): resolved.RouteCo
     to: route.to,
     cache: resolveRouteCache(route.cache ?? word<"auto" | "off">("routes[].cache", undefined)),
     fallback: route.fallback === undefined ? null : resolveFallback(route.fallback, directory),
+    priority: word("routes[].priority", route.priority),
     timing: route.timing ?? defaultOf("routes[].timing") === true,
     use: present(route.use ?? []),
   };
@@ -159,6 +161,17 @@ function resolveLimits(limits: NonNullable<EdgelaneConfig["limits"]>): resolved.
     sendStallMs: duration("limits.sendStall", limits.sendStall),
     requestsPerConnectionMax: number("limits.requests", limits.requests),
     connectionsMax: number("limits.connections", limits.connections),
+  };
+}
+
+function resolveShed(
+  limits: NonNullable<EdgelaneConfig["limits"]>,
+  memoryBytes: number,
+): resolved.ShedConfig {
+  return {
+    delayMsMax: duration("limits.loopDelay", limits.loopDelay),
+    memoryShareMax: ratioOrOff(text("limits.memory", limits.memory)),
+    memoryBytes,
   };
 }
 

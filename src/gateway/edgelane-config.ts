@@ -95,6 +95,7 @@ export interface EdgelaneUpstream {
     buffer?: Size | "off";
     budget?: Share;
   };
+  concurrency?: "off" | "adaptive" | { min?: number; max?: number };
   fallback?: readonly EdgelaneFallback[];
   hedge?: "off" | Percentile | { at?: Percentile; min?: Duration };
   health?: {
@@ -143,6 +144,7 @@ export interface EdgelaneRoute {
   cache?: "auto" | "off" | EdgelaneRouteCache;
   /** Instead of its upstream's. */
   fallback?: readonly EdgelaneFallback[];
+  priority?: "low" | "normal" | "high";
   timing?: boolean;
   use?: readonly MiddlewareHandler[];
   compress?: boolean;
@@ -180,6 +182,8 @@ export interface EdgelaneLimits {
   sendStall?: Duration;
   requests?: number;
   connections?: number;
+  loopDelay?: Duration | "off";
+  memory?: Share | "off";
 }
 
 /** Gives a config in a .ts or .js file its types; returns it as it is. */

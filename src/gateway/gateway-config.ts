@@ -6,6 +6,7 @@ import type { MiddlewareHandler } from "hono";
 import type { KeyRules } from "../cache/key-plan.ts";
 import type { BreakerRules } from "../upstream/breaker.ts";
 import type { ReasonCode } from "../http/errors.ts";
+import type { LimitRules, Priority } from "../upstream/concurrency-limit.ts";
 import type { HedgeRules } from "../upstream/hedge.ts";
 import type { RetryReason } from "../upstream/retry-rules.ts";
 import type { EjectRules } from "../upstream/target-state.ts";
@@ -112,6 +113,8 @@ export interface UpstreamConfig {
     /** Share of requests that may be retries, 0 to 1. */
     readonly budgetRatio: number;
   };
+  /** How many requests at a time are learnt between; null: they are not learnt. */
+  readonly concurrency: LimitRules | null;
   /** What answers when it does not, in their order. */
   readonly fallback: readonly FallbackConfig[];
   /** null: no second try beside a slow one. */
@@ -195,6 +198,7 @@ export interface RouteConfig {
   readonly cache: RouteCache;
   /** null: those of its upstream. */
   readonly fallback: readonly FallbackConfig[] | null;
+  readonly priority: Priority;
   /** Responses carry Server-Timing. */
   readonly timing: boolean;
   /** Hono middleware, run before the request is forwarded. */
@@ -224,6 +228,16 @@ export interface LimitsConfig {
   readonly requestsPerConnectionMax: number;
   /** Open client connections of one process. Past it: new ones are closed at once. */
   readonly connectionsMax: number;
+}
+
+/** When requests that need an origin are refused; 0 is never. */
+export interface ShedConfig {
+  /** Lateness of the event loop. */
+  readonly delayMsMax: number;
+  /** Share of the memory that may be used. */
+  readonly memoryShareMax: number;
+  /** What this process may use. */
+  readonly memoryBytes: number;
 }
 
 export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
@@ -256,6 +270,7 @@ export interface GatewayConfig {
   /** Most specific first: the first that matches is the one. */
   readonly routes: readonly RouteConfig[];
   readonly limits: LimitsConfig;
+  readonly shed: ShedConfig;
   readonly log: LogConfig;
   /** How long exchanges may take to finish after SIGTERM. */
   readonly shutdownGraceMs: number;

@@ -8,7 +8,8 @@ import type { HitRules } from "../cache/stored-response.ts";
 import type { Clock } from "../clock.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { ClusterEvents } from "../upstream/balancer.ts";
-import { Cluster, CLUSTER_DEFAULTS, type ClusterConfig } from "../upstream/cluster.ts";
+import { Cluster } from "../upstream/cluster.ts";
+import { CLUSTER_DEFAULTS, type ClusterConfig } from "../upstream/cluster-config.ts";
 import type { TargetConfig } from "../upstream/target.ts";
 import type { OriginIo } from "../upstream/origin-io.ts";
 import { buildFallback, type Destination } from "./fallback.ts";
@@ -174,6 +175,7 @@ function clusterConfig(
       budgetShare: retry.budgetRatio,
     },
     hedge: upstream.hedge,
+    limit: upstream.concurrency,
     eject,
     breaker,
     probes: { rise, fall },

@@ -35,6 +35,7 @@ import {
   withForwardsLeft,
 } from "./forwarding.ts";
 import type { FallbackCause, HostPolicy } from "./gateway-config.ts";
+import type { LoadShedder, Overload } from "./load-shedder.ts";
 import { OriginHop } from "./origin-hop.ts";
 import type { Route } from "./route.ts";
 import type { TrustNetwork } from "./trust-network.ts";
@@ -45,6 +46,7 @@ export interface ProxyOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly trust: TrustNetwork;
+  readonly shedder: LoadShedder;
   readonly identity: GatewayIdentity;
   /** Our member of Via in responses. */
   readonly via: string;
@@ -185,6 +187,12 @@ class Delivery implements DirectReader {
   /** `request`: what is asked, its fields those that go on; `next`: what the response goes through. */
   #lead(request: Forwarded, fill: LedFill | DirectFill, next: OriginHandler = fill): void {
     const { cluster, upstreamRow } = this.#destination;
+    const overload = this.#options.shedder.refuses(this.#route.config.priority);
+    if (overload !== null) {
+      // Later, as a call would: the ticket for the fill is not there yet.
+      process.nextTick(refuse, fill, overload);
+      return;
+    }
     const hop = new OriginHop(next, upstreamRow, this.#options);
     const call = cluster.forward(this.#originRequest(request), hop);
     fill.attach(call);
@@ -216,6 +224,7 @@ class Delivery implements DirectReader {
       trailers: isChunked ? () => originTrailers(this.#exchange.bodyTrailers) : null,
       key: hashKey(this.#destination.upstream.hash, this.request, client),
       idempotent: IDEMPOTENT.has(method),
+      priority: this.#route.config.priority,
       expectsContinue,
     };
   }
@@ -271,7 +280,7 @@ class Delivery implements DirectReader {
 
   /** Lets the next fallback for this cause answer; false where none is left. */
   #fallBack(cause: FallbackCause, error: GatewayError): boolean {
-    if (this.#route.fallbacks.length === 0) return false;
+    if (this.#route.fallbacks.length === 0 || this.#exchange.ended) return false;
     this.#plan ??= new FallbackPlan(this.#route.fallbacks);
     for (;;) {
       const fallback = this.#plan.next(cause);
@@ -340,6 +349,13 @@ class Delivery implements DirectReader {
     }
     return { status: head.status, reason: head.reason, fields };
   }
+}
+
+/** This thread has too much to do; a stored response may stand in. */
+function refuse(fill: LedFill | DirectFill, overload: Overload): void {
+  const fields = ["Retry-After", "1"];
+  const detail = `the gateway has too much to do (${overload})`;
+  fill.onError(new GatewayError("queue_full", detail, { beforeSend: true, fields }));
 }
 
 /** The request may go no further: the gateway is its final recipient (RFC 9110 section 7.6.2). */

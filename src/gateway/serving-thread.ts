@@ -32,6 +32,7 @@ import { GatewayHandler } from "./gateway-handler.ts";
 import { buildGeneration, type Generation, retireGeneration } from "./generation.ts";
 import { answerHealth } from "./health.ts";
 import { HitPath } from "./hit-path.ts";
+import { LoadShedder, threadGauge } from "./load-shedder.ts";
 import { urlOf } from "./listen-url.ts";
 import { Proxy } from "./proxy.ts";
 import { purgeForms } from "./purge-form.ts";
@@ -72,6 +73,7 @@ export class ServingThread {
   readonly #metrics: Metrics;
   readonly #logger: Logger;
   readonly #lag = new EventLoopLag();
+  readonly #shedder: LoadShedder;
   /** null: memory is the only tier. */
   readonly #tier: RedisTier | null;
   readonly #generation: Generation;
@@ -89,6 +91,8 @@ export class ServingThread {
     this.#config = config;
     this.#metrics = metrics;
     this.#logger = logger;
+    const nowMs = (): number => this.#clock.monotonicMs();
+    this.#shedder = new LoadShedder(config.shed, threadGauge(nowMs, config.shed.memoryBytes));
     this.#core = loadCore({ seed: parts.seed });
     const pools = new CorePools(this.#core);
     this.#stage = new InputStage(this.#core, pools);
@@ -171,6 +175,7 @@ export class ServingThread {
       clock: this.#clock,
       metrics: this.#metrics,
       trust,
+      shedder: this.#shedder,
       identity,
       via: responseVia(identity),
       coalesce: this.#config.cache.coalesce,
@@ -239,12 +244,14 @@ export class ServingThread {
       },
       eventLoopLag: this.#lag.read(),
       accessLogDropped: this.#parts.accessLog?.dropped ?? 0,
+      shed: { ...this.#shedder.shed },
     };
   }
 
   /** Binds all public listeners. Rejects with the system's error; `close` gives back the rest. */
   async listen(): Promise<string[]> {
     await this.#tier?.open();
+    this.#shedder.start();
     const urls: string[] = [];
     for (const address of this.#config.listen) {
       const listener = new Listener(address, {
@@ -306,6 +313,7 @@ export class ServingThread {
     await retireGeneration(this.#generation);
     await this.#tier?.close();
     this.#lag.close();
+    this.#shedder.stop();
   }
 }
 

@@ -20,6 +20,7 @@ export const NO_READINGS: ThreadReadings = {
   buffers: { inUse: 0, highWater: 0, max: 0, exhausted: 0 },
   eventLoopLag: [],
   accessLogDropped: 0,
+  shed: { low: 0, normal: 0, high: 0 },
 };
 
 export function mergeReadings(threads: readonly ThreadReadings[]): ThreadReadings {
@@ -56,6 +57,11 @@ function merge(a: ThreadReadings, b: ThreadReadings): ThreadReadings {
       ([labels, one], [, other]) => [labels, Math.max(one, other)] as const,
     ),
     accessLogDropped: a.accessLogDropped + b.accessLogDropped,
+    shed: {
+      low: a.shed.low + b.shed.low,
+      normal: a.shed.normal + b.shed.normal,
+      high: a.shed.high + b.shed.high,
+    },
   };
 }
 
@@ -147,6 +153,9 @@ function mergeUpstream(a: UpstreamReading, b: UpstreamReading): UpstreamReading 
     retriesRunning: a.retriesRunning + b.retriesRunning,
     budgetExhausted: a.budgetExhausted + b.budgetExhausted,
     hedgesWon: a.hedgesWon + b.hedgesWon,
+    limit: a.limit === null || b.limit === null ? null : a.limit + b.limit,
+    leastLatencyMs: Math.max(a.leastLatencyMs, b.leastLatencyMs),
+    overLimit: a.overLimit + b.overLimit,
     retried: Object.fromEntries(
       mergeBy(
         Object.entries(a.retried),

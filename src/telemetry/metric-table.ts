@@ -251,6 +251,17 @@ export const METRICS: readonly MetricRow[] = [
     read: (from) => from.eventLoopLag,
   },
   {
+    name: "gateway_shed_total",
+    type: "counter",
+    help: "Requests refused because the gateway had too much to do, by the priority of their route.",
+    labels: ["priority"],
+    read: (from) => [
+      [["low"], from.shed.low],
+      [["normal"], from.shed.normal],
+      [["high"], from.shed.high],
+    ],
+  },
+  {
     name: "gateway_access_log_dropped_total",
     type: "counter",
     help: "Access-log lines that were dropped because the sink was slow.",

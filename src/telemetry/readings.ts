@@ -111,7 +111,16 @@ export interface UpstreamReading {
   readonly retried: Readonly<Record<string, number>>;
   /** Second attempts beside slow ones that were the faster. */
   readonly hedgesWon: number;
+  /** Requests at a time as learnt; null where they are not. */
+  readonly limit: number | null;
+  /** Time to the response head at the least load, as far as it is known. */
+  readonly leastLatencyMs: number;
+  /** Requests that the learnt limit refused. */
+  readonly overLimit: number;
 }
+
+/** Requests that a thread refused because it had too much to do, by their priority. */
+export type ShedReading = Readonly<Record<"low" | "normal" | "high", number>>;
 
 /** The request-buffer pool. */
 export interface BufferReading {
@@ -145,6 +154,7 @@ export interface ThreadReadings {
   readonly buffers: BufferReading;
   readonly eventLoopLag: LabelledValues;
   readonly accessLogDropped: number;
+  readonly shed: ShedReading;
 }
 
 /** What all threads report, merged, and how they are. */

@@ -127,6 +127,28 @@ export const UPSTREAM_METRICS: readonly MetricRow[] = [
     "Second attempts beside slow ones that were the faster.",
     (of) => of.hedgesWon,
   ),
+  {
+    name: "gateway_upstream_concurrency_limit",
+    type: "gauge",
+    help: "Requests at a time that the upstream gets, as learnt from its latency.",
+    labels: ["upstream"],
+    read: (from) =>
+      from.upstreams.flatMap((of) =>
+        of.limit === null ? [] : [[[of.upstream], of.limit] as const],
+      ),
+  },
+  upstream(
+    "over_limit_total",
+    "counter",
+    "Requests that the learnt limit refused.",
+    (of) => of.overLimit,
+  ),
+  upstream(
+    "least_latency_seconds",
+    "gauge",
+    "Time to the response head at the least load that was seen, where it is learnt.",
+    (of) => of.leastLatencyMs / 1000,
+  ),
   upstream(
     "policy_switches_total",
     "counter",

@@ -5,6 +5,7 @@
 import type { Readable } from "node:stream";
 import type { GatewayError } from "../http/errors.ts";
 import type { FieldLines, ResponseHead } from "../http/message.ts";
+import type { Priority } from "./concurrency-limit.ts";
 import type { Try } from "./retry-rules.ts";
 
 export interface OriginRequest {
@@ -29,6 +30,8 @@ export interface OriginRequest {
   readonly key: number;
   /** RFC 9110 section 9.2.2: sending it twice does no more than sending it once. */
   readonly idempotent: boolean;
+  /** Who goes first where not everyone can. */
+  readonly priority: Priority;
   /** The client waits for a 100 (Continue); the origin decides on it. */
   readonly expectsContinue: boolean;
 }

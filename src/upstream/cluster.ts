@@ -4,108 +4,22 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
-import type { AttemptTimeouts, OriginCall, OriginHandler, OriginRequest } from "./attempt.ts";
-import type { GatewayError } from "../http/errors.ts";
+import type { OriginCall, OriginHandler, OriginRequest } from "./attempt.ts";
+import { GatewayError } from "../http/errors.ts";
+import { ConcurrencyLimit } from "./concurrency-limit.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type CallHost, ForwardCall } from "./dispatch.ts";
 import { ADAPTIVE_DEFAULTS } from "./adaptive.ts";
 import { Balancer, type ClusterEvents } from "./balancer.ts";
-import type { BreakerRules } from "./breaker.ts";
-import type { HedgeRules } from "./hedge.ts";
+import type { ClusterConfig } from "./cluster-config.ts";
 import { LatencyWindow } from "./latency-window.ts";
 import type { OriginIo } from "./origin-io.ts";
-import { type BudgetRules, type Grant, RetryBudget } from "./retry-budget.ts";
+import { type Grant, RetryBudget } from "./retry-budget.ts";
 import type { RetryReason, RetryRules } from "./retry-rules.ts";
-import type { Balance } from "./selection.ts";
-import type { PoolConfig, Target, TargetConfig, TargetProtocol, TargetStatus } from "./target.ts";
+import type { Target, TargetConfig, TargetStatus } from "./target.ts";
 import { TargetSet } from "./target-set.ts";
-import type { EjectRules, Verdict } from "./target-state.ts";
-import { type TlsConfig, TlsIdentity } from "./tls-identity.ts";
-
-export interface ClusterConfig {
-  readonly name: string;
-  readonly targets: readonly TargetConfig[];
-  readonly balance: Balance;
-  readonly pool: PoolConfig;
-  readonly timeouts: AttemptTimeouts & {
-    /** The whole exchange with all its attempts. */
-    readonly totalMs: number;
-  };
-  readonly retry: RetryConfig;
-  /** null: no second attempt beside a slow one. */
-  readonly hedge: HedgeRules | null;
-  readonly eject: EjectRules;
-  readonly breaker: BreakerRules;
-  /** Probes in a row that take a target out, and in again. */
-  readonly probes: { readonly rise: number; readonly fall: number };
-  /** How long the weight of a target grows that came back; 0 is at once. */
-  readonly slowStartMs: number;
-  /** Share of healthy weight below which health is no longer believed. */
-  readonly panicShare: number;
-  readonly tls: TlsConfig;
-  readonly protocol: TargetProtocol;
-  /** How long `close` lets running exchanges finish. */
-  readonly drainMs: number;
-}
-
-export type RetryConfig = RetryRules & BudgetRules;
-
-/** The defaults, and why each is what it is. */
-export const CLUSTER_DEFAULTS: Omit<ClusterConfig, "name" | "targets"> = {
-  // Takes differing latency and load into account without any tuning.
-  balance: "adaptive",
-  pool: {
-    connections: 100,
-    queue: 1000,
-    queueTimeoutMs: 5000,
-    // Below the 60 s to 75 s after which nginx, Apache's successors and cloud balancers close;
-    // Node's 5 s is announced in Keep-Alive, and hints win.
-    keepAliveMs: 30_000,
-    // Lets a balancer in front of the origins rebalance, and DNS changes take effect.
-    ageMaxMs: 600_000,
-    requestsMax: 0,
-  },
-  timeouts: {
-    connectMs: 1000,
-    headersMs: 10_000,
-    idleMs: 30_000,
-    // What curl waits for a 100 (Continue).
-    continueMs: 1000,
-    // Event streams and large downloads outlive any fixed limit; idleMs ends what stalls.
-    totalMs: 0,
-  },
-  retry: {
-    attempts: 2,
-    // What certainly was no answer. A request that timed out may still be worked on.
-    when: ["connect", "reset", "refused-stream"],
-    // Envoy's.
-    backoffMs: 25,
-    // A client that waits longer has reloaded.
-    waitMsMax: 1000,
-    // What most forms and API calls fit into; 100 of them are 6.4 MiB.
-    bufferBytesMax: 65_536,
-    budgetShare: 0.2,
-    budgetMin: 3,
-  },
-  // It costs the origin work that only its owner knows to be cheap.
-  hedge: null,
-  eject: {
-    after: 5,
-    errorShare: 0.5,
-    volumeMin: 100,
-    forMs: 30_000,
-    forMsMax: 300_000,
-    shareMax: 0.5,
-  },
-  breaker: { errorShare: 0, volumeMin: 20, openMs: 10_000, latencyMs: 0 },
-  probes: { rise: 2, fall: 3 },
-  slowStartMs: 10_000,
-  panicShare: 0.25,
-  tls: {},
-  // Every origin speaks it.
-  protocol: "h1",
-  drainMs: 10_000,
-};
+import type { Verdict } from "./target-state.ts";
+import { TlsIdentity } from "./tls-identity.ts";
 
 /** A cluster in numbers, for metrics and the admin API. */
 export interface ClusterStatus {
@@ -123,6 +37,12 @@ export interface ClusterStatus {
   readonly retried: Readonly<Record<string, number>>;
   /** Second attempts beside slow ones that were the faster. */
   readonly hedgesWon: number;
+  /** Requests at a time as learnt; null where they are not. */
+  readonly limit: number | null;
+  /** Time to the response head at the least load, as far as it is known. */
+  readonly leastLatencyMs: number;
+  /** Requests that the learnt limit refused. */
+  readonly overLimit: number;
 }
 
 interface ClusterOptions {
@@ -147,6 +67,8 @@ export class Cluster implements CallHost {
   readonly #budget: RetryBudget;
   /** null where nothing is hedged. */
   readonly #latencies: LatencyWindow | null;
+  /** null where the number of requests is not learnt. */
+  readonly #limit: ConcurrencyLimit | null;
   readonly #set: TargetSet;
   #closing: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
@@ -183,6 +105,7 @@ export class Cluster implements CallHost {
       random,
     );
     this.#budget = new RetryBudget(config.retry);
+    this.#limit = config.limit === null ? null : new ConcurrencyLimit(config.limit, random);
     this.#latencies = config.hedge === null ? null : new LatencyWindow(config.hedge.quantile);
   }
 
@@ -203,10 +126,18 @@ export class Cluster implements CallHost {
   forward(request: OriginRequest, handler: OriginHandler): OriginCall {
     const call = new ForwardCall(request, handler, this);
     this.#deadlines.add(call);
-    this.#budget.request(this.#deadlines.nowMs);
-    if (this.#closing === null) call.begin();
-    else process.nextTick(failDraining, call);
+    if (this.#closing !== null) process.nextTick(failDraining, call);
+    else if (this.#limit === null || this.#admits(call, request, this.#limit)) {
+      this.#budget.request(this.#deadlines.nowMs);
+      call.begin();
+    }
     return call;
+  }
+
+  #admits(call: ForwardCall, { priority }: OriginRequest, limit: ConcurrencyLimit): boolean {
+    call.holdsPlace = limit.admit(priority, this.#clock.monotonicMs());
+    if (!call.holdsPlace) process.nextTick(refuse, call);
+    return call.holdsPlace;
   }
 
   /** The cluster as a whole in numbers. */
@@ -221,6 +152,9 @@ export class Cluster implements CallHost {
       budgetExhausted: this.#budget.exhausted,
       retried: { ...this.#retried },
       hedgesWon: this.#hedgesWon,
+      limit: this.#limit?.limit ?? null,
+      leastLatencyMs: this.#limit?.leastMs ?? 0,
+      overLimit: this.#limit?.refused ?? 0,
     };
   }
 
@@ -303,6 +237,7 @@ export class Cluster implements CallHost {
   answered(target: Target, verdict: Verdict, elapsedMs: number, trial: number): void {
     const nowMs = this.#clock.monotonicMs();
     if (verdict !== "fault") this.#latencies?.observe(elapsedMs, nowMs);
+    if (verdict === "good") this.#limit?.answered(elapsedMs, nowMs);
     this.#balancer.answered(target, verdict, elapsedMs, nowMs, trial);
   }
 
@@ -336,6 +271,7 @@ export class Cluster implements CallHost {
 
   ended(call: ForwardCall): void {
     this.#deadlines.remove(call);
+    if (call.holdsPlace) this.#limit?.release();
     if (this.#deadlines.count === 0) this.#onIdle?.();
   }
 
@@ -366,6 +302,12 @@ export class Cluster implements CallHost {
   #breakOff(target: Target): void {
     for (const call of this.#deadlines.items()) if (call.isAt(target)) call.drain();
   }
+}
+
+function refuse(call: ForwardCall): void {
+  const fields = ["Retry-After", "1"];
+  const detail = "more requests at a time than the upstream answers well";
+  call.fail(new GatewayError("queue_full", detail, { beforeSend: true, fields }));
 }
 
 function failDraining(call: ForwardCall): void {

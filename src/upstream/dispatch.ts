@@ -43,6 +43,8 @@ export class ForwardCall implements OriginCall, HedgedCall, Timed, Waiter<Forwar
   nextWaiter: ForwardCall | null = null;
   previousWaiter: ForwardCall | null = null;
   attempts = 0;
+  /** It has a place of the adaptive limit, and gives it back. */
+  holdsPlace = false;
   readonly #request: OriginRequest;
   readonly #handler: OriginHandler;
   readonly #host: CallHost;
@@ -203,9 +205,8 @@ export class ForwardCall implements OriginCall, HedgedCall, Timed, Waiter<Forwar
       let target = this.#host.nextCandidate(tried, this.#request.key);
       if (target === null) return saturated ? queueFull() : this.#host.refusal();
       // Rather a free connection elsewhere than a place in the queue of the best.
-      if (!target.hasSlot && tried.length === 0) {
-        target = this.#host.candidateWithSlot() ?? target;
-      }
+      const isFirst = tried.length === 0;
+      if (isFirst && !target.hasSlot) target = this.#host.candidateWithSlot() ?? target;
       if (target.hasSlot) {
         target.occupy();
         this.#start(target, "pooled");

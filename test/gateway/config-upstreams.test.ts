@@ -59,6 +59,17 @@ const rows: [string, Partial<EdgelaneUpstream>, Partial<UpstreamConfig>][] = [
     { hedge: { quantile: 0.9, afterMsMin: 1 } },
   ],
   ["a hedge by default percentile", { hedge: {} }, { hedge: { quantile: 0.95, afterMsMin: 5 } }],
+  ["no learnt limit by default", {}, { concurrency: null }],
+  [
+    "a learnt limit in a word: never more than all connections",
+    { concurrency: "adaptive", pool: { connections: 20 } },
+    { concurrency: { limitMin: 10, limitMax: 40 } },
+  ],
+  [
+    "a learnt limit with bounds",
+    { concurrency: { min: 3, max: 30 } },
+    { concurrency: { limitMin: 3, limitMax: 30 } },
+  ],
   ["no fallback by default", {}, { fallback: [] }],
   [
     "fallbacks, for every failure where no cause is named",

@@ -86,6 +86,7 @@ describe("a config of one upstream", () => {
       timeout: { connectMs: 2000, headersMs: 60_000, idleMs: 60_000, totalMs: 0 },
       retry: expect.objectContaining({ attemptsMax: 2, budgetRatio: 0.2 }),
       fallback: [],
+      concurrency: null,
       hedge: null,
       probe: null,
       rise: 2,
@@ -105,13 +106,12 @@ describe("a config of one upstream", () => {
   });
 
   it("routes everything to it", () => {
-    expect(config.routes).toEqual([
+    expect(config.routes).toMatchObject([
       {
         match: { source: "/*", method: null, host: null, segments: [], rest: true },
         name: "/*",
         to: "app",
         cache: { kind: "auto" },
-        fallback: null,
         timing: false,
         use: [],
       },
@@ -199,6 +199,7 @@ shutdown: {grace: 5s}
     timeout: { connectMs: 500, headersMs: 10_000, idleMs: 30_000, totalMs: 60_000 },
     retry: expect.objectContaining({ attemptsMax: 1, when: ["reset", 503], budgetRatio: 0.05 }),
     fallback: [],
+    concurrency: null,
     hedge: { quantile: 0.99, afterMsMin: 5 },
     probe: { path: "/h", everyMs: 5000, timeoutMs: 1000, statuses: [204] },
     rise: 4,
@@ -424,6 +425,7 @@ const EVERYTHING: Complete<EdgelaneConfig> = {
         { page: "package.json", status: 503 },
       ],
       hedge: { at: "p95", min: "5ms" },
+      concurrency: { min: 10, max: 1000 },
       health: {
         path: "/h",
         every: "5s",
@@ -480,6 +482,7 @@ const EVERYTHING: Complete<EdgelaneConfig> = {
         { page: "package.json", status: 200 },
       ],
       timing: true,
+      priority: "high",
       use: [async (_context, next) => next()],
       compress: true,
       limit: { rate: "100/s", burst: 200, by: "ip" },
@@ -500,6 +503,8 @@ const EVERYTHING: Complete<EdgelaneConfig> = {
     sendStall: "1s",
     requests: 1,
     connections: 1,
+    loopDelay: "500ms",
+    memory: "95%",
   },
   log: { level: "info", access: "off", format: "json" },
   tracing: { otlp: "http://127.0.0.1:4318", sample: "1%" },
@@ -515,6 +520,7 @@ describe("the tables", () => {
       "cache.prefetch",
       "cache.redis",
       "upstreams.<name>.breaker",
+      "upstreams.<name>.concurrency",
       "upstreams.<name>.hedge",
     ]);
     collect(EVERYTHING, "", used);

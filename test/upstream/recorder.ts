@@ -8,7 +8,8 @@ import { CorePools } from "../../src/core/pool-queue.ts";
 import { OriginIo } from "../../src/upstream/origin-io.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import type { OriginHandler, OriginRequest } from "../../src/upstream/attempt.ts";
-import { CLUSTER_DEFAULTS, Cluster, type ClusterConfig } from "../../src/upstream/cluster.ts";
+import { Cluster } from "../../src/upstream/cluster.ts";
+import { CLUSTER_DEFAULTS, type ClusterConfig } from "../../src/upstream/cluster-config.ts";
 import { within } from "../support/within.ts";
 
 export class Recorder implements OriginHandler {
@@ -135,6 +136,7 @@ export function requestOf(
     bodyLength: 0,
     trailers: null,
     key: 0,
+    priority: "normal",
     idempotent: IDEMPOTENT.has(method),
     expectsContinue: false,
     ...parts,
