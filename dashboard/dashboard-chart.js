@@ -49,6 +49,10 @@ export class Chart {
         heading.append(key);
       });
     }
+    const height = document.createElement("span");
+    height.className = "top";
+    height.append(format(top));
+    heading.append(height);
     const svg = svgElement("svg", {
       viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
       preserveAspectRatio: "none",
@@ -67,9 +71,9 @@ export class Chart {
     scale.className = "scale";
     const from = document.createElement("span");
     from.append("5 min ago");
-    const height = document.createElement("span");
-    height.append(`0 to ${format(top)}`);
-    scale.append(from, height);
+    const now = document.createElement("span");
+    now.append("now");
+    scale.append(from, now);
     this.element.replaceChildren(heading, svg, scale);
   }
 

@@ -21,7 +21,7 @@ const byId = (id) => {
 const charts = {
   requests: new Chart({ title: "Requests a second", series: ["all"], format: count }, POINTS_MAX),
   hits: new Chart(
-    { title: "Cache hit ratio", series: ["all"], format: percent, max: 1 },
+    { title: "Cache hit ratio", series: ["all"], format: wholePercent, max: 1 },
     POINTS_MAX,
   ),
   latency: new Chart(
@@ -30,6 +30,11 @@ const charts = {
   ),
 };
 byId("charts").append(...Object.values(charts).map((chart) => chart.element));
+
+/** Of a scale, which needs no decimals. @param {number} ratio */
+function wholePercent(ratio) {
+  return `${Math.round(ratio * 100)} %`;
+}
 
 /** @type {Status | null} */
 let last = null;
