@@ -92,7 +92,7 @@ const REWRITTEN: ReadonlySet<string> = new Set([
 /**
  * A CGI name that would be mistaken for a field with hyphens: only those that somebody acts upon.
  */
-const UNDERSCORED = /^(?:content|transfer|x_forwarded|x_real|forwarded|authorization|host)/;
+const UNDERSCORED = /^_*(?:content|transfer|x_forwarded|x_real|forwarded|authorization|host)/;
 
 // What becomes of a field of the request.
 const PASSES = 0;
