@@ -66,6 +66,20 @@ const TARGETS: readonly ConfigKey[] = [
       "Evens out load; by cost once errors, latency or its spread say so (docs/upstreams.md).",
   },
   {
+    key: "upstreams.<name>.adaptive.errors",
+    form: form.SHARE,
+    default: "5%",
+    about: "Share of failures and 5xx above which `balance: adaptive` chooses by cost.",
+    reason: "Less than that retries make good.",
+  },
+  {
+    key: "upstreams.<name>.adaptive.p99",
+    form: form.DURATION,
+    default: "100ms",
+    about: "Time to the response head above which the slowest 1 % make it choose by cost.",
+    reason: "People begin to notice.",
+  },
+  {
     key: "upstreams.<name>.hash.by",
     form: form.HASH_BY,
     default: "ip",

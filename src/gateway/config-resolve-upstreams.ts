@@ -27,6 +27,10 @@ export function resolveUpstream(
     name,
     targets: once(present(upstream.targets).map((target) => resolveTarget(target, zone))),
     balance: word(`${key}.balance`, upstream.balance),
+    adaptive: {
+      errorShareMax: share(`${key}.adaptive.errors`, upstream.adaptive?.errors),
+      p99Ms: duration(`${key}.adaptive.p99`, upstream.adaptive?.p99),
+    },
     hash: upstream.balance === "hash" ? parseHashBy(text(`${key}.hash.by`, hash.by)) : null,
     host: resolveHost(text(`${key}.host`, upstream.host)),
     pool: {

@@ -60,6 +60,7 @@ export interface EdgelaneRedis {
 export interface EdgelaneUpstream {
   targets: readonly (string | EdgelaneTarget)[];
   balance?: BalancePolicy;
+  adaptive?: { errors?: Share; p99?: Duration };
   /** "ip", "path", "header:NAME", "cookie:NAME" or "query:NAME". */
   hash?: { by?: string };
   protocol?: "h1" | "h2";

@@ -4,6 +4,7 @@
 
 import type { MiddlewareHandler } from "hono";
 import type { KeyRules } from "../cache/key-plan.ts";
+import type { AdaptiveRules } from "../upstream/adaptive.ts";
 import type { BreakerRules } from "../upstream/breaker.ts";
 import type { ReasonCode } from "../http/errors.ts";
 import type { LimitRules, Priority } from "../upstream/concurrency-limit.ts";
@@ -76,6 +77,8 @@ export interface UpstreamConfig {
   readonly name: string;
   readonly targets: readonly TargetConfig[];
   readonly balance: BalancePolicy;
+  /** When `adaptive` chooses by cost. */
+  readonly adaptive: AdaptiveRules;
   /** What `hash` goes by; null with any other policy. */
   readonly hash: HashBy | null;
   readonly host: HostPolicy;

@@ -147,6 +147,7 @@ function clusterConfig(
     name: upstream.name,
     targets,
     balance: upstream.balance,
+    adaptive: upstream.adaptive,
     pool: {
       ...CLUSTER_DEFAULTS.pool,
       connections: pool.connectionsMax,

@@ -1,7 +1,9 @@
 // Owns the adaptive policy: while the targets are alike it evens out their load; where error rate,
-// latency or its spread say that they are not, it chooses by expected cost. It switches with
-// hysteresis and says why. Pure: time is an argument. Hot: no allocation for a choice.
+// latency or its spread say that they are not, it chooses by expected cost. Differences that chance
+// explains are none: it neither switches for them nor chooses by them. It switches with hysteresis
+// and says why. Pure: time is an argument. Hot: no allocation for a choice.
 
+import type { Outlook } from "./outlook.ts";
 import { type Candidate, LeastConnections, type Policy } from "./selection.ts";
 
 export interface AdaptiveRules {
@@ -30,9 +32,13 @@ const JUDGE_EVERY_MS = 250;
 const CALM_MS = 10_000;
 const CALM_FACTOR = 0.6;
 const VOLUME_MIN = 100;
-/** Slowest against fastest mean; and the least difference that is not noise. */
+/** Slowest against fastest mean; and the least difference that matters. */
 const SPREAD = 1.5;
 const SPREAD_MS_MIN = 0.5;
+/** Standard errors between two means that chance does not explain: one in a thousand would. */
+const SIGNIFICANT = 3.3;
+/** Judgements in a row that must see a spread: a pause of one process is over by then. */
+const SPREADS_SEEN_MIN = 3;
 /** How much worse 1 % of errors makes a target: half as costly again. */
 const ERROR_WEIGHT = 50;
 const LATENCY_FLOOR_MS = 0.1;
@@ -48,6 +54,9 @@ export class Adaptive<T extends Candidate> implements Policy<T> {
   readonly #leastConnections = new LeastConnections<T>();
   #judgedMs = Number.NEGATIVE_INFINITY;
   #unevenMs = Number.NEGATIVE_INFINITY;
+  #spreadsSeen = 0;
+  /** The mean of all targets' means: what one is taken for that differs by chance alone. */
+  #commonMs = 0;
   #offset = 0;
 
   constructor(rules: AdaptiveRules, counts: ClusterCounts, onSwitch: OnSwitch) {
@@ -70,7 +79,7 @@ export class Adaptive<T extends Candidate> implements Policy<T> {
     for (let step = 0; step < candidates.length; step += 1) {
       const candidate = candidates[(this.#offset + step) % candidates.length] as T;
       const { load, weight, outlook } = candidate;
-      const latencyMs = outlook.latencyMs(load, nowMs) + LATENCY_FLOOR_MS;
+      const latencyMs = this.#levelMs(outlook, load, nowMs) + LATENCY_FLOOR_MS;
       const penalty = 1 + ERROR_WEIGHT * outlook.errorShare(nowMs);
       const cost = (latencyMs * (load + 1) * penalty) / weight;
       if (cost >= least) continue;
@@ -80,8 +89,18 @@ export class Adaptive<T extends Candidate> implements Policy<T> {
     return chosen;
   }
 
+  /** What a target's next answer will take; what all take, where it is not surely another. */
+  #levelMs(outlook: Outlook, load: number, nowMs: number): number {
+    const latencyMs = outlook.latencyMs(load, nowMs);
+    if (outlook.samples < SAMPLES_MIN) return Math.max(latencyMs, this.#commonMs);
+    const offMs = Math.abs(latencyMs - this.#commonMs);
+    const byChanceMs = Math.max(SPREAD_MS_MIN, SIGNIFICANT * outlook.uncertaintyMs);
+    return offMs < byChanceMs ? this.#commonMs : latencyMs;
+  }
+
   #judge(candidates: readonly T[], nowMs: number): void {
     this.#judgedMs = nowMs;
+    this.#commonMs = meanOf(candidates);
     const factor = this.mode === "cost" ? CALM_FACTOR : 1;
     const reason = this.#unevenness(candidates, nowMs, factor);
     if (reason !== null) {
@@ -102,18 +121,29 @@ export class Adaptive<T extends Candidate> implements Policy<T> {
     if (total >= VOLUME_MIN && slow > 0.01 * factor * total) {
       return `p99 above ${p99Ms} ms`;
     }
-    let fastestMs = Number.POSITIVE_INFINITY;
-    let slowestMs = 0;
-    for (const { outlook, load } of candidates) {
+    for (const { outlook } of candidates) {
       if (outlook.samples < SAMPLES_MIN) continue;
       if (outlook.errorShare(nowMs) > errorShareMax * factor) return "one target fails more often";
-      const latencyMs = outlook.latencyMs(load, nowMs);
-      fastestMs = Math.min(fastestMs, latencyMs);
-      slowestMs = Math.max(slowestMs, latencyMs);
     }
-    if (slowestMs - fastestMs < SPREAD_MS_MIN) return null;
-    if (slowestMs < fastestMs * (1 + (SPREAD - 1) * factor)) return null;
-    const ratio = (slowestMs / fastestMs).toFixed(1);
+    return this.#spread(candidates, factor);
+  }
+
+  /** How far the targets' means are apart, if that is no chance and no moment. */
+  #spread(candidates: readonly T[], factor: number): string | null {
+    let fastest: Outlook | null = null;
+    let slowest: Outlook | null = null;
+    for (const { outlook } of candidates) {
+      if (outlook.samples < SAMPLES_MIN) continue;
+      if (fastest === null || outlook.meanMs < fastest.meanMs) fastest = outlook;
+      if (slowest === null || outlook.meanMs > slowest.meanMs) slowest = outlook;
+    }
+    if (fastest === null || slowest === null || !isApart(fastest, slowest, factor)) {
+      this.#spreadsSeen = 0;
+      return null;
+    }
+    this.#spreadsSeen += 1;
+    if (this.mode === "least-conn" && this.#spreadsSeen < SPREADS_SEEN_MIN) return null;
+    const ratio = (slowest.meanMs / fastest.meanMs).toFixed(1);
     return `the slowest target takes ${ratio} times as long as the fastest`;
   }
 
@@ -123,6 +153,24 @@ export class Adaptive<T extends Candidate> implements Policy<T> {
     this.switches += 1;
     this.#onSwitch(mode, reason);
   }
+}
+
+function isApart(fastest: Outlook, slowest: Outlook, factor: number): boolean {
+  const apartMs = slowest.meanMs - fastest.meanMs;
+  if (apartMs < SPREAD_MS_MIN || apartMs < fastest.meanMs * (SPREAD - 1) * factor) return false;
+  return apartMs >= SIGNIFICANT * Math.hypot(fastest.uncertaintyMs, slowest.uncertaintyMs);
+}
+
+/** Of those that have answered often enough to count. */
+function meanOf(candidates: readonly Candidate[]): number {
+  let sumMs = 0;
+  let count = 0;
+  for (const { outlook } of candidates) {
+    if (outlook.samples < SAMPLES_MIN) continue;
+    sumMs += outlook.meanMs;
+    count += 1;
+  }
+  return count === 0 ? 0 : sumMs / count;
 }
 
 function percent(share: number): string {

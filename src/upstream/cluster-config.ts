@@ -1,6 +1,7 @@
 // Owns what a cluster is built from: its targets and every rule for choosing, waiting, trying again
 // and giving up, with the defaults and their reasons.
 
+import { ADAPTIVE_DEFAULTS, type AdaptiveRules } from "./adaptive.ts";
 import type { AttemptTimeouts } from "./attempt.ts";
 import type { BreakerRules } from "./breaker.ts";
 import type { LimitRules } from "./concurrency-limit.ts";
@@ -16,6 +17,7 @@ export interface ClusterConfig {
   readonly name: string;
   readonly targets: readonly TargetConfig[];
   readonly balance: Balance;
+  readonly adaptive: AdaptiveRules;
   readonly pool: PoolConfig;
   readonly timeouts: AttemptTimeouts & {
     /** The whole exchange with all its attempts. */
@@ -46,6 +48,7 @@ export type RetryConfig = RetryRules & BudgetRules;
 export const CLUSTER_DEFAULTS: Omit<ClusterConfig, "name" | "targets"> = {
   // Takes differing latency and load into account without any tuning.
   balance: "adaptive",
+  adaptive: ADAPTIVE_DEFAULTS,
   pool: {
     connections: 100,
     queue: 1000,

@@ -9,7 +9,6 @@ import { GatewayError } from "../http/errors.ts";
 import { ConcurrencyLimit } from "./concurrency-limit.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type CallHost, ForwardCall } from "./dispatch.ts";
-import { ADAPTIVE_DEFAULTS } from "./adaptive.ts";
 import { Balancer, type ClusterEvents } from "./balancer.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
 import { LatencyWindow } from "./latency-window.ts";
@@ -96,10 +95,10 @@ export class Cluster implements CallHost {
     const { pool, timeouts, drainMs } = config;
     const parts = { pool, timeouts, shared, tls: new TlsIdentity(config.tls), drainMs };
     this.#set = new TargetSet(config.targets, parts, (target) => this.#breakOff(target));
-    const { balance, eject, breaker, probes, slowStartMs, panicShare } = config;
+    const { balance, adaptive, eject, breaker, probes, slowStartMs, panicShare } = config;
     const health = { eject, breaker, ...probes, slowStartMs };
     this.#balancer = new Balancer<Target>(
-      { balance, adaptive: ADAPTIVE_DEFAULTS, health, panicShare },
+      { balance, adaptive, health, panicShare },
       this.#set.current,
       events,
       random,
