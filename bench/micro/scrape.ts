@@ -15,7 +15,7 @@ const RESOLUTION_MS = 1;
 const block = newMetricBlock();
 const metrics = new Metrics(block);
 const report = new MetricsReport({ version: "bench", engine: "none", blocks: [block] });
-const reported = { ...mergeReadings([]), workers: [] };
+const reported = { ...mergeReadings([]), names: { lookups: [], names: [] }, workers: [] };
 for (let route = 0; route < ROUTES; route += 1) {
   const row = metrics.route(`GET www.example.com/service-${route}/*`, METHOD_GET);
   for (const status of STATUSES) {

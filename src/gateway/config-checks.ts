@@ -2,12 +2,13 @@
 // that would collide, an admin listener that strangers could reach. Works on values whose shape may
 // be wrong, so that one pass says it all.
 
+import { checkUpstream } from "./config-checks-upstreams.ts";
 import { isMap } from "./config-environment.ts";
 import { checkFallbacks, fallbackTargets } from "./config-fallback.ts";
 import { defaultOf } from "./config-keys.ts";
 import { isStatusKey, STATUS_CLASSES } from "./config-resolve-cache.ts";
 import type { ProblemList } from "./config-problem.ts";
-import { parsePercentile, parseShare } from "./config-units.ts";
+import { parseDuration } from "./config-units.ts";
 import { formatAddress, isLoopback, parseAddress } from "./listen-address.ts";
 import { compareSpecificity, parseMatch } from "./route-match.ts";
 import type { RouteMatch } from "./route-match.ts";
@@ -19,7 +20,8 @@ const UPSTREAM_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 export function checkAcross(value: unknown, problems: ProblemList): void {
   if (!isMap(value)) return;
   const upstreams = isMap(value["upstreams"]) ? value["upstreams"] : {};
-  checkUpstreams(value["upstreams"], upstreams, problems);
+  checkUpstreams(value["upstreams"], upstreams, value["zone"], problems);
+  checkDns(value["dns"], problems);
   checkRoutes(value, upstreams, problems);
   checkFallbacks(value, upstreams, problems);
   checkListeners(value, problems);
@@ -39,6 +41,7 @@ function checkRedis(cache: unknown, problems: ProblemList): void {
 function checkUpstreams(
   written: unknown,
   upstreams: Readonly<Record<string, unknown>>,
+  zone: unknown,
   problems: ProblemList,
 ): void {
   const names = Object.keys(upstreams);
@@ -48,56 +51,20 @@ function checkUpstreams(
     if (!UPSTREAM_NAME.test(name)) {
       problems.error(["upstreams", name], "a name is letters, digits and . _ -, at most 64");
     }
-    const upstream = upstreams[name];
-    const targets = isMap(upstream) ? upstream["targets"] : null;
-    const tls = isMap(upstream) ? upstream["tls"] : null;
-    if (isMap(tls) && tls["verify"] === "off") {
-      const message = "the origin may be anybody, and whoever is in the way reads it all";
-      problems.warn(["upstreams", name, "tls", "verify"], message);
-    }
-    if (Array.isArray(targets)) checkTargets(name, targets, problems);
-    if (isMap(upstream)) checkHedge(name, upstream, problems);
-    const limit = isMap(upstream) ? upstream["concurrency"] : null;
-    if (isMap(limit) && Number(limit["min"]) > Number(limit["max"] ?? Number.NaN)) {
-      problems.error(["upstreams", name, "concurrency", "min"], "above max");
-    }
+    checkUpstream(name, upstreams[name], zone, problems);
   }
 }
 
-/** More second tries than the budget ever allows. */
-function checkHedge(
-  name: string,
-  upstream: Readonly<Record<string, unknown>>,
-  problems: ProblemList,
-): void {
-  const hedge = upstream["hedge"];
-  const at = isMap(hedge) ? hedge["at"] : hedge;
-  const retry = isMap(upstream["retry"]) ? upstream["retry"] : {};
-  const budget = retry["budget"] ?? defaultOf("upstreams.<name>.retry.budget");
-  if (typeof at !== "string" || typeof budget !== "string") return;
-  const quantile = parsePercentile(at);
-  const share = parseShare(budget);
-  if (quantile === null || share === null || 1 - quantile <= share + 1e-9) return;
-  const percent = `${Math.round((1 - quantile) * 1000) / 10} %`;
-  const message = `would try ${percent} of the requests twice; retry.budget is ${budget}`;
-  problems.warn(["upstreams", name, "hedge", ...(isMap(hedge) ? ["at"] : [])], message);
-}
-
-function checkTargets(name: string, targets: readonly unknown[], problems: ProblemList): void {
-  const path = ["upstreams", name, "targets"];
-  const present = targets.filter((target) => target !== undefined);
-  if (present.length === 0) problems.error(path, "at least one target is required");
-  const backups = present.filter((target) => isMap(target) && target["backup"] === true);
-  if (present.length > 0 && backups.length === present.length) {
-    problems.error(path, "every target is a backup; one must not be");
-  }
-  const seen = new Set<string>();
-  for (const [index, target] of targets.entries()) {
-    const url = isMap(target) ? target["url"] : target;
-    if (typeof url !== "string") continue;
-    if (seen.has(url)) problems.warn([...path, index], "the same target twice; use weight");
-    seen.add(url);
-  }
+function checkDns(dns: unknown, problems: ProblemList): void {
+  if (!isMap(dns)) return;
+  const ttlMs = (key: string): number | null => {
+    const written = dns[key] ?? defaultOf(`dns.${key}`);
+    return typeof written === "string" ? parseDuration(written) : null;
+  };
+  const [minMs, maxMs] = [ttlMs("minTtl"), ttlMs("maxTtl")];
+  if (minMs === null || maxMs === null || minMs <= maxMs) return;
+  const at = dns["minTtl"] === undefined ? "maxTtl" : "minTtl";
+  problems.error(["dns", at], "dns.minTtl is longer than dns.maxTtl");
 }
 
 function checkRoutes(

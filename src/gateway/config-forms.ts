@@ -2,6 +2,7 @@
 // guessed from a wrong one. Every leaf of the key tables (config-keys.ts) has one. Pure, and
 // without zod: zero-config start-up never loads it.
 
+import { isIP } from "node:net";
 import { isCidr } from "./trust-network.ts";
 import { parseAddress, parseAuthority, parseTarget } from "./listen-address.ts";
 import { parseHashBy } from "./affinity.ts";
@@ -101,6 +102,7 @@ export const DURATION = durationForm(TIMER_MS_MAX, []);
 export const DURATION_OR_OFF = durationForm(TIMER_MS_MAX, ["off"]);
 /** A freshness lifetime, which no timer waits for: up to ten years. */
 export const LIFETIME = durationForm(3650 * 86_400_000, []);
+export const LIFETIME_OR_OFF = durationForm(3650 * 86_400_000, ["off"]);
 /** One that may be none at all. */
 export const LIFETIME_OR_NEVER: Form = {
   ...LIFETIME,
@@ -169,7 +171,8 @@ export const ADMIN_ADDRESS = textForm(
 );
 
 export const TARGET_URL = textForm(
-  "a URL of scheme, host and port, such as http://10.0.0.11:3000, or unix:/run/app.sock",
+  "a URL of scheme, host and port, such as http://10.0.0.11:3000, or unix:/run/app.sock" +
+    " or http+srv://_http._tcp.example.com",
   (text) => parseTarget(text) !== null,
   (value) => {
     const text = String(value);
@@ -178,6 +181,18 @@ export const TARGET_URL = textForm(
     return `http://${text}`;
   },
 );
+
+export const NAME_SERVER = textForm(
+  "the address of a name server, such as 10.0.0.2, 10.0.0.2:5353 or [2001:db8::53]:53",
+  isNameServer,
+);
+
+function isNameServer(text: string): boolean {
+  const match = /^(?:\[([^\]]+)\]|([\d.]+))(?::(\d{1,5}))?$/.exec(text);
+  if (match === null) return isIP(text) !== 0;
+  const port = Number(match[3] ?? 53);
+  return isIP(match[1] ?? match[2] ?? "") !== 0 && port > 0 && port < 65_536;
+}
 
 export const REDIS_URL: Form = {
   ...textForm("the URL of a Redis", (text) => "address" in readRedisUrl(text)),

@@ -3,6 +3,7 @@
 
 import type { ConfigKey } from "./config-keys.ts";
 import { HEALTH_KEYS } from "./config-keys-health.ts";
+import { STICKY_KEYS } from "./config-keys-sticky.ts";
 import * as form from "./config-forms.ts";
 
 const TARGETS: readonly ConfigKey[] = [
@@ -376,4 +377,5 @@ export const UPSTREAM_KEYS: readonly ConfigKey[] = [
   ...CONCURRENCY,
   ...FALLBACKS,
   ...HEALTH_KEYS,
+  ...STICKY_KEYS,
 ];

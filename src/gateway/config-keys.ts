@@ -2,6 +2,7 @@
 // default. The schema, the defaults, "did you mean", docs/config.md and `edgelane schema` are all
 // made from it. Knows no values.
 
+import { DNS_KEYS } from "./config-keys-dns.ts";
 import { GATEWAY_KEYS } from "./config-keys-gateway.ts";
 import { ROUTE_KEYS } from "./config-keys-routes.ts";
 import { UPSTREAM_KEYS } from "./config-keys-upstreams.ts";
@@ -42,7 +43,12 @@ export interface KeyNode {
 
 export type ConfigPath = readonly (string | number)[];
 
-export const CONFIG_KEYS: readonly ConfigKey[] = [...GATEWAY_KEYS, ...UPSTREAM_KEYS, ...ROUTE_KEYS];
+export const CONFIG_KEYS: readonly ConfigKey[] = [
+  ...GATEWAY_KEYS,
+  ...UPSTREAM_KEYS,
+  ...DNS_KEYS,
+  ...ROUTE_KEYS,
+];
 
 export const KEY_TREE: KeyNode = makeTree();
 

@@ -6,7 +6,17 @@ import { parseHashBy } from "./affinity.ts";
 import { FALLBACK_CAUSES } from "./config-fallback.ts";
 import { defaultOf } from "./config-keys.ts";
 import { parsePercentile } from "./config-units.ts";
-import { duration, known, number, present, share, sizeOrOff, text, word } from "./config-values.ts";
+import {
+  duration,
+  known,
+  number,
+  present,
+  seconds,
+  share,
+  sizeOrOff,
+  text,
+  word,
+} from "./config-values.ts";
 import type { EdgelaneFallback, EdgelaneTarget, EdgelaneUpstream } from "./edgelane-config.ts";
 import type * as resolved from "./gateway-config.ts";
 import { parseTarget } from "./listen-address.ts";
@@ -61,6 +71,7 @@ export function resolveUpstream(
     fallback: resolveFallback(upstream.fallback ?? [], directory),
     hedge: resolveHedge(upstream.hedge),
     ...resolveHealth(upstream),
+    sticky: upstream.sticky === undefined ? null : resolveSticky(name, upstream.sticky),
   };
 }
 
@@ -115,6 +126,23 @@ function resolveUpstreamTls(
     serverName: tls.serverName ?? null,
     verify: word(`${key}.verify`, tls.verify) === "on",
     minVersion: word(`${key}.minVersion`, tls.minVersion),
+  };
+}
+
+function resolveSticky(
+  upstream: string,
+  sticky: NonNullable<EdgelaneUpstream["sticky"]>,
+): resolved.StickyConfig {
+  const key = "upstreams.<name>.sticky";
+  const maxAge = text(`${key}.maxAge`, sticky.maxAge);
+  return {
+    name: sticky.cookie ?? `edgelane-${upstream}`,
+    secrets: present(sticky.secrets),
+    maxAgeSeconds: maxAge === "off" ? null : seconds(maxAge),
+    path: text(`${key}.path`, sticky.path),
+    secure: word(`${key}.secure`, sticky.secure),
+    sameSite: word(`${key}.sameSite`, sticky.sameSite),
+    httpOnly: sticky.httpOnly ?? defaultOf(`${key}.httpOnly`) === true,
   };
 }
 

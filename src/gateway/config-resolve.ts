@@ -57,6 +57,7 @@ export function resolveValid(
     health: offOr(text("health", config.health)),
     zone: config.zone ?? null,
     upstreams: new Map(upstreams),
+    dns: resolveDns(config.dns ?? {}),
     cache: resolveCache(config.cache ?? {}, context),
     routes: resolveRoutes(config, context.directory),
     limits: resolveLimits(config.limits ?? {}),
@@ -83,6 +84,18 @@ function resolveAdmin(admin: EdgelaneConfig["admin"]): resolved.AdminConfig | nu
 function resolveWorkers(written: EdgelaneConfig["workers"]): number | "auto" {
   const workers = written ?? defaultOf("workers");
   return workers === "auto" ? workers : Number(workers);
+}
+
+function resolveDns(dns: NonNullable<EdgelaneConfig["dns"]>): resolved.DnsConfig | null {
+  if (dns === "off") return null;
+  return {
+    servers: present(dns.servers ?? []),
+    family: word("dns.family", dns.family),
+    timeoutMs: duration("dns.timeout", dns.timeout),
+    ttlMsMin: duration("dns.minTtl", dns.minTtl),
+    ttlMsMax: duration("dns.maxTtl", dns.maxTtl),
+    retryMs: duration("dns.retry", dns.retry),
+  };
 }
 
 function resolveCache(

@@ -28,6 +28,16 @@ export interface EdgelaneConfig {
   /** Where this gateway runs: targets of the same zone are preferred. */
   zone?: string;
   upstreams: Readonly<Record<string, string | EdgelaneUpstream>>;
+  dns?:
+    | "off"
+    | {
+        servers?: readonly string[];
+        family?: "auto" | "4" | "6";
+        timeout?: Duration;
+        minTtl?: Duration;
+        maxTtl?: Duration;
+        retry?: Duration;
+      };
   cache?: {
     memory?: Size | "off";
     objectMax?: Size;
@@ -118,6 +128,15 @@ export interface EdgelaneUpstream {
   breaker?: "off" | { errors?: Share; over?: number; open?: Duration; latency?: Duration | "off" };
   slowStart?: Duration | "off";
   panic?: Share;
+  sticky?: {
+    secrets: readonly string[];
+    cookie?: string;
+    maxAge?: Duration | "off";
+    path?: string;
+    secure?: "auto" | "on" | "off";
+    sameSite?: "lax" | "strict" | "none";
+    httpOnly?: boolean;
+  };
 }
 
 /** One of `to` and `page`. */

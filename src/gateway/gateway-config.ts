@@ -132,6 +132,32 @@ export interface UpstreamConfig {
   readonly slowStartMs: number;
   /** Share of healthy weight below which health is no longer believed. */
   readonly panicShare: number;
+  /** null: a client does not come back to its target. */
+  readonly sticky: StickyConfig | null;
+}
+
+/** The cookie by which a client comes back. */
+export interface StickyConfig {
+  readonly name: string;
+  /** The first signs, all verify. */
+  readonly secrets: readonly string[];
+  /** null: until the browser is closed. */
+  readonly maxAgeSeconds: number | null;
+  readonly path: string;
+  readonly secure: "auto" | "on" | "off";
+  readonly sameSite: "lax" | "strict" | "none";
+  readonly httpOnly: boolean;
+}
+
+/** How names of targets are resolved. */
+export interface DnsConfig {
+  /** "address" or "address:port"; none: the system's. */
+  readonly servers: readonly string[];
+  readonly family: "auto" | "4" | "6";
+  readonly timeoutMs: number;
+  readonly ttlMsMin: number;
+  readonly ttlMsMax: number;
+  readonly retryMs: number;
 }
 
 export interface CacheConfig {
@@ -269,6 +295,8 @@ export interface GatewayConfig {
   /** Where this gateway runs; null where that is not said. */
   readonly zone: string | null;
   readonly upstreams: ReadonlyMap<string, UpstreamConfig>;
+  /** null: the system resolves names, with each connection. */
+  readonly dns: DnsConfig | null;
   readonly cache: CacheConfig;
   /** Most specific first: the first that matches is the one. */
   readonly routes: readonly RouteConfig[];

@@ -152,7 +152,7 @@ class GatewayProcess implements Gateway {
       connections: active + idle,
       heapBytes: process.memoryUsage().heapUsed,
     };
-    return { ...readings, workers: [own] };
+    return { ...readings, names: this.#targets.names, workers: [own] };
   }
 
   /**

@@ -182,6 +182,7 @@ function clusterConfig(
     probes: { rise, fall },
     slowStartMs,
     panicShare,
+    stickySecrets: upstream.sticky?.secrets ?? [],
     drainMs,
   };
 }

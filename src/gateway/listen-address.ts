@@ -34,14 +34,19 @@ export function parseAddress(text: string): ParsedAddress | null {
 /** What the kernel takes as the path of a socket, its NUL not counted. */
 const SOCKET_PATH_BYTES_MAX = 107;
 
+/** The name of a service, as SRV records have it (RFC 2782): "_http._tcp.api.example.com". */
+const SERVICE = /^(https?\+srv):\/\/(_[a-z0-9-]+\._(?:tcp|udp)\.[a-z0-9._-]{1,200})\/?$/;
+
 /**
- * "http://10.0.0.11:3000", without user, path, query and fragment, or "unix:/run/app.sock", to an
- * origin; null when it is anything else.
+ * "http://10.0.0.11:3000", without user, path, query and fragment, "unix:/run/app.sock" or
+ * "http+srv://_http._tcp.example.com", to an origin; null when it is anything else.
  */
 export function parseTarget(text: string): string | null {
   if (/^unix:\/[\w./@+,:~-]+$/.test(text)) {
     return text.length - "unix:".length <= SOCKET_PATH_BYTES_MAX ? text : null;
   }
+  const service = SERVICE.exec(text.toLowerCase());
+  if (service !== null) return `${service[1]}://${service[2]}`;
   if (!/^https?:\/\/[^\s/?#@\\]+\/?$/i.test(text) || !URL.canParse(text)) return null;
   const url = new URL(text);
   return url.hostname === "" || url.port === "0" ? null : url.origin;

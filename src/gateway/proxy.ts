@@ -38,6 +38,7 @@ import type { FallbackCause, HostPolicy } from "./gateway-config.ts";
 import type { LoadShedder, Overload } from "./load-shedder.ts";
 import { OriginHop } from "./origin-hop.ts";
 import type { Route } from "./route.ts";
+import { StickyClient } from "./sticky-cookie.ts";
 import type { TrustNetwork } from "./trust-network.ts";
 
 export interface ProxyOptions {
@@ -114,6 +115,8 @@ class Delivery implements DirectReader {
   readonly #options: ProxyOptions;
   /** null: nothing is cached for this request. */
   readonly #key: CacheKey | null;
+  /** By which the client comes back to its target; null where it does not. */
+  readonly #sticky: StickyClient | null;
   #ticket: FillTicket | null = null;
   /** The origin request that this exchange leads. */
   #call: OriginCall | null = null;
@@ -132,7 +135,10 @@ class Delivery implements DirectReader {
     this.#attempt = options.coalesce ? 1 : ATTEMPTS_MAX;
     const caches = mayBeStored(exchange.request, route);
     const trusted = route.caching.keys !== null && options.trust.has(exchange.client.address);
-    this.request = caches ? asLookedUp(exchange.request, route, trusted) : exchange.request;
+    const { sticky } = route.upstream;
+    this.#sticky = sticky === null ? null : new StickyClient(sticky, exchange);
+    const received = this.#sticky?.request ?? exchange.request;
+    this.request = caches ? asLookedUp(received, route, trusted) : received;
     const { scheme, authority, path } = this.request;
     this.#key = caches ? (keyOfTarget(options.core, scheme, authority, path) ?? null) : null;
     exchange.onDrain = () => this.#ticket?.resume();
@@ -223,6 +229,7 @@ class Delivery implements DirectReader {
       bodyLength,
       trailers: isChunked ? () => originTrailers(this.#exchange.bodyTrailers) : null,
       key: hashKey(this.#destination.upstream.hash, this.request, client),
+      sticky: this.#sticky?.token ?? "",
       idempotent: IDEMPOTENT.has(method),
       priority: this.#route.config.priority,
       expectsContinue,
@@ -246,7 +253,9 @@ class Delivery implements DirectReader {
     this.#nameTarget();
     if (head.status >= 500 && this.#standsInFor(head.status)) return;
     if (this.#fallenBackFor !== null) this.#noteFallback(FALLBACKS_UPSTREAM);
-    this.#exchange.respond(this.#withOurs(head), length);
+    const placed = this.#fallenBackFor === null ? (this.#call?.stickyToken ?? "") : "";
+    const told = this.#sticky?.told(head, placed, this.#options.trust) ?? head;
+    this.#exchange.respond(this.#withOurs(told), length);
   }
 
   onData(chunk: Uint8Array): boolean {

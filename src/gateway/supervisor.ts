@@ -248,8 +248,9 @@ class Supervisor implements Serving {
         heapBytes: thread?.heapBytes ?? 0,
       };
     });
+    const { names } = this.#targets;
     const dropped = this.#sinks.access?.dropped ?? 0;
-    return { ...merged, accessLogDropped: merged.accessLogDropped + dropped, workers };
+    return { ...merged, accessLogDropped: merged.accessLogDropped + dropped, names, workers };
   }
 
   /** All workers have the same routes; the first that has something stored says most. */

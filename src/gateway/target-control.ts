@@ -1,9 +1,12 @@
 // Owns what keeps the targets of a gateway as they should be, whether one thread serves or many:
-// the registry of changes and the prober of what is in it. Tells those who serve; serves nothing.
+// the registry of changes, the resolver of its names and the prober of what is in it. Tells those
+// who serve; serves nothing.
 
 import type { Logger } from "pino";
 import { systemClock } from "../clock.ts";
 import type { TargetReading } from "../telemetry/readings.ts";
+import { NameResolver } from "../upstream/name-resolver.ts";
+import { NameWatch, type WatchReading } from "../upstream/name-watch.ts";
 import { type ProbedTarget, type ProbePlan, Prober } from "../upstream/prober.ts";
 import { targetName } from "../upstream/target.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
@@ -13,7 +16,8 @@ import {
   type TargetSets,
   type TargetThreads,
 } from "./target-registry.ts";
-import { tableOf, type TargetChange } from "./target-table.ts";
+import { endpointsOf, watchedName } from "./target-names.ts";
+import { placesOf, tableOf, type TargetChange } from "./target-table.ts";
 import { tlsConfig } from "./upstream-tls.ts";
 
 /** The threads, and what they hear of besides changes. */
@@ -22,11 +26,15 @@ export interface ControlledThreads extends TargetThreads {
   probed(target: ProbedTarget, isGood: boolean): void;
 }
 
+const FAILING = "a name cannot be resolved; the addresses that it had last are used";
+
 export class TargetControl {
   readonly zone: string | null;
   readonly #config: GatewayConfig;
   readonly #registry: TargetRegistry;
   readonly #prober: Prober;
+  /** null: names are left to the system. */
+  readonly #names: NameWatch | null;
   #started = false;
 
   constructor(config: GatewayConfig, threads: ControlledThreads, logger: Logger) {
@@ -37,6 +45,20 @@ export class TargetControl {
     );
     const onChange = (): void => this.#follow();
     this.#registry = new TargetRegistry(tableOf(config), threads, { logger, onChange });
+    this.#names =
+      config.dns === null
+        ? null
+        : new NameWatch(new NameResolver(config.dns), config.dns, {
+            moved: async ({ key }, places) => {
+              const endpoints = endpointsOf(key, places);
+              const change = { kind: "resolved", origin: key, endpoints } as const;
+              return "upstreams" in (await this.#registry.submit(change));
+            },
+            failing: ({ name }, failure, code) => {
+              if (failure === null) logger.info({ name }, "a name is resolved again");
+              else logger.warn({ name, failure, code }, FAILING);
+            },
+          });
   }
 
   /** For a thread that starts now. */
@@ -60,9 +82,9 @@ export class TargetControl {
     if (upstream !== null && !upstreams.has(upstream)) return null;
     const known = new Map<string, object>();
     for (const [name, targets] of upstreams) {
-      for (const { origin, endpoints, source, name: target } of targets) {
-        const places = endpoints ?? [{ url: origin, addresses: [] }];
-        for (const { url, addresses } of places) {
+      for (const declared of targets) {
+        for (const { url, addresses } of placesOf(declared)) {
+          const { name: target, source } = declared;
           const about = { declared: target, url, addresses, source };
           const key = `${name} ${targetName(new URL(url), addresses)}`;
           if (!known.has(key)) known.set(key, about);
@@ -78,26 +100,41 @@ export class TargetControl {
     });
   }
 
+  /** What is known of names. */
+  get names(): WatchReading {
+    return this.#names?.reading() ?? { lookups: [], names: [] };
+  }
+
   async close(): Promise<void> {
     this.#started = false;
+    this.#names?.close();
     await this.#prober.close();
   }
 
   #follow(): void {
-    if (this.#started) this.#prober.follow(probePlans(this.#config, this.sets));
+    if (!this.#started) return;
+    const declared = [...this.#registry.table.upstreams.values()].flat();
+    this.#names?.follow(
+      declared.flatMap(({ origin }) => {
+        const watched = watchedName(origin);
+        return watched === null ? [] : [watched];
+      }),
+    );
+    this.#prober.follow(probePlans(this.#config, this.sets));
   }
 }
 
 /** What one prober asks for all clusters of a config. */
 function probePlans(config: GatewayConfig, sets: TargetSets): readonly ProbePlan[] {
-  return [...config.upstreams.values()].flatMap(({ name, probe, host, tls }) => {
+  return [...config.upstreams.values()].flatMap(({ name, probe, host, tls, protocol }) => {
     if (probe === null) return [];
     const identity = tlsConfig(tls);
     return (sets.get(name) ?? []).map(({ url: text, addresses = [] }): ProbePlan => {
       const url = new URL(text);
       const hostField = host.kind === "fixed" ? host.authority : null;
       const target = targetName(url, addresses);
-      return { ...probe, tls: identity, upstream: name, target, url, addresses, host: hostField };
+      const where = { upstream: name, target, url, addresses, host: hostField };
+      return { ...probe, ...where, tls: identity, protocol };
     });
   });
 }

@@ -3,6 +3,7 @@
 
 import { type TargetConfig, targetName } from "../upstream/target.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
+import { serviceOf } from "./target-names.ts";
 
 /** What a target is called in the config or by who added it; a name may have many addresses. */
 export interface DeclaredTarget {
@@ -89,7 +90,7 @@ export function targetsOf(table: TargetTable, upstream: string): readonly Target
   const byName = new Map<string, TargetConfig>();
   for (const target of table.upstreams.get(upstream) ?? []) {
     const isOut = table.draining.has(`${upstream} ${target.name}`);
-    for (const { url, addresses, weight, priority } of target.endpoints ?? [whole(target)]) {
+    for (const { url, addresses, weight, priority } of placesOf(target)) {
       const name = targetName(new URL(url), addresses);
       if (byName.has(name)) continue;
       byName.set(name, {
@@ -226,8 +227,10 @@ function declare(target: NewTarget, source: DeclaredTarget["source"]): DeclaredT
   return { name, origin, weight, priority, isLocal, source, endpoints: null };
 }
 
-function whole({ origin }: DeclaredTarget): Endpoint {
-  return { url: origin, addresses: [], weight: 1, priority: 0 };
+/** A name that was not resolved yet is left to the system; a service is nowhere before. */
+export function placesOf({ origin, endpoints }: DeclaredTarget): readonly Endpoint[] {
+  if (endpoints !== null) return endpoints;
+  return serviceOf(origin) === null ? [{ url: origin, addresses: [], weight: 1, priority: 0 }] : [];
 }
 
 /** Its own, and those of its addresses. */

@@ -134,6 +134,7 @@ function mergeTarget(a: TargetReading, b: TargetReading): TargetReading {
     queued: a.queued + b.queued,
     connectionsOpened: a.connectionsOpened + b.connectionsOpened,
     connectionsOpen: a.connectionsOpen + b.connectionsOpen,
+    connectionsIdle: a.connectionsIdle + b.connectionsIdle,
     reused: a.reused + b.reused,
     h2Streams: a.h2Streams + b.h2Streams,
     h2Goaways: a.h2Goaways + b.h2Goaways,

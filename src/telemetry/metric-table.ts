@@ -4,7 +4,7 @@
 import { ENTRY_END_METRICS } from "./entry-end-metrics.ts";
 import type { GatewayReadings, SecondTierReading, WorkerReading } from "./readings.ts";
 import { SECOND_TIER_METRICS, secondTier } from "./second-tier-metrics.ts";
-import { UPSTREAM_METRICS } from "./upstream-metrics.ts";
+import { NAME_METRICS, UPSTREAM_METRICS } from "./upstream-metrics.ts";
 
 /**
  * Counters that code adds to directly: `metrics.add(CACHE_HITS, 1)`. An index into one row of
@@ -195,6 +195,7 @@ export const METRICS: readonly MetricRow[] = [
     ],
   },
   ...UPSTREAM_METRICS,
+  ...NAME_METRICS,
   {
     name: "gateway_buffers_in_use",
     type: "gauge",

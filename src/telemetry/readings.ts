@@ -83,6 +83,8 @@ export interface TargetReading {
   readonly queued: number;
   readonly connectionsOpened: number;
   readonly connectionsOpen: number;
+  /** Of these, with no request on them. */
+  readonly connectionsIdle: number;
   /** Attempts that went to a connection which had served before. */
   readonly reused: number;
   /** HTTP/2 streams now, and GOAWAY frames received. */
@@ -157,8 +159,20 @@ export interface ThreadReadings {
   readonly shed: ShedReading;
 }
 
+/** How the names of targets are resolved. */
+export interface NamesReading {
+  readonly lookups: readonly (readonly [result: string, count: number])[];
+  readonly names: readonly {
+    readonly name: string;
+    readonly addresses: number;
+    /** The last look-up failed; older addresses are used. */
+    readonly failing: boolean;
+  }[];
+}
+
 /** What all threads report, merged, and how they are. */
 export interface ReportedReadings extends ThreadReadings {
+  readonly names: NamesReading;
   readonly workers: readonly WorkerReading[];
 }
 

@@ -26,7 +26,17 @@ export const UPSTREAM_METRICS: readonly MetricRow[] = [
     "Requests waiting for a connection to the target now.",
     (of) => of.queued,
   ),
-  target("connections", "gauge", "Connections to the target now.", (of) => of.connectionsOpen),
+  {
+    name: "gateway_upstream_connections",
+    type: "gauge",
+    help: "Connections to the target now: active ones have a request under way.",
+    labels: ["upstream", "target", "state"],
+    read: (from) =>
+      from.targets.flatMap(({ upstream: name, target: of, connectionsOpen, connectionsIdle }) => [
+        [[name, of, "active"], Math.max(0, connectionsOpen - connectionsIdle)],
+        [[name, of, "idle"], connectionsIdle],
+      ]),
+  },
   target(
     "connections_opened_total",
     "counter",
@@ -161,6 +171,31 @@ export const UPSTREAM_METRICS: readonly MetricRow[] = [
     help: "1 for the policy that chooses now.",
     labels: ["upstream", "policy"],
     read: (from) => from.upstreams.map((of) => [[of.upstream, of.policy], 1]),
+  },
+];
+
+/** One prober and one resolver for all threads report these. */
+export const NAME_METRICS: readonly MetricRow[] = [
+  {
+    name: "gateway_dns_lookups_total",
+    type: "counter",
+    help: "Look-ups of names of targets, by what came of them.",
+    labels: ["result"],
+    read: (from) => from.names.lookups.map(([result, count]) => [[result], count]),
+  },
+  {
+    name: "gateway_dns_failing",
+    type: "gauge",
+    help: "1 while the last look-up of the name failed and older addresses are used.",
+    labels: ["name"],
+    read: (from) => from.names.names.map(({ name, failing }) => [[name], Number(failing)]),
+  },
+  {
+    name: "gateway_dns_addresses",
+    type: "gauge",
+    help: "Addresses of the name now, each a target.",
+    labels: ["name"],
+    read: (from) => from.names.names.map(({ name, addresses }) => [[name], addresses]),
   },
 ];
 

@@ -28,6 +28,8 @@ export interface OriginRequest {
   readonly trailers: (() => FieldLines) | null;
   /** Hash of what consistent hashing places the request by; 0 where nothing does. */
   readonly key: number;
+  /** The token that the client came back with, whatever it is; "" for none. */
+  readonly sticky: string;
   /** RFC 9110 section 9.2.2: sending it twice does no more than sending it once. */
   readonly idempotent: boolean;
   /** Who goes first where not everyone can. */
@@ -56,6 +58,8 @@ export interface OriginHandler {
 export interface OriginCall {
   /** The target asked last, as "host:port"; "" before one was chosen. */
   readonly target: string;
+  /** What brings the client back to that target; "" where nothing does. */
+  readonly stickyToken: string;
   /** Attempts made so far. */
   readonly attempts: number;
   /** What became of those before the last. */

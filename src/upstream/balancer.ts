@@ -103,6 +103,12 @@ export class Balancer<T extends Choice> {
     return this.#choose(group.members, key, nowMs);
   }
 
+  /** A client that comes back may have it: it is healthy, or health is not believed. */
+  mayTake(target: T, nowMs: number): boolean {
+    if (nowMs >= this.#changesAtMs) this.refresh(nowMs);
+    return this.#isIn(target, nowMs);
+  }
+
   /** A healthy target that has a free slot now, in the order of the groups; null if none has. */
   withSlot(): T | null {
     for (const { members } of this.#plan.groups) {

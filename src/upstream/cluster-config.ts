@@ -36,6 +36,8 @@ export interface ClusterConfig {
   readonly slowStartMs: number;
   /** Share of healthy weight below which health is no longer believed. */
   readonly panicShare: number;
+  /** What the tokens are signed with by which clients come back; none: they do not. */
+  readonly stickySecrets: readonly string[];
   readonly tls: TlsConfig;
   readonly protocol: TargetProtocol;
   /** How long `close` lets running exchanges finish. */
@@ -98,6 +100,7 @@ export const CLUSTER_DEFAULTS: Omit<ClusterConfig, "name" | "targets"> = {
   probes: { rise: 2, fall: 3 },
   slowStartMs: 10_000,
   panicShare: 0.25,
+  stickySecrets: [],
   tls: {},
   // Every origin speaks it.
   protocol: "h1",

@@ -16,6 +16,7 @@ import type { OriginIo } from "./origin-io.ts";
 import { type Grant, RetryBudget } from "./retry-budget.ts";
 import type { RetryReason, RetryRules } from "./retry-rules.ts";
 import type { Target, TargetConfig, TargetStatus } from "./target.ts";
+import { StickyTokens } from "./sticky-tokens.ts";
 import { TargetSet } from "./target-set.ts";
 import type { Verdict } from "./target-state.ts";
 import { TlsIdentity } from "./tls-identity.ts";
@@ -69,6 +70,7 @@ export class Cluster implements CallHost {
   /** null where the number of requests is not learnt. */
   readonly #limit: ConcurrencyLimit | null;
   readonly #set: TargetSet;
+  readonly #sticky: StickyTokens<Target>;
   #closing: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
 
@@ -94,7 +96,9 @@ export class Cluster implements CallHost {
     };
     const { pool, timeouts, drainMs } = config;
     const parts = { pool, timeouts, shared, tls: new TlsIdentity(config.tls), drainMs };
+    this.#sticky = new StickyTokens(config.name, config.stickySecrets);
     this.#set = new TargetSet(config.targets, parts, (target) => this.#breakOff(target));
+    this.#sticky.replace(this.#set.current);
     const { balance, adaptive, eject, breaker, probes, slowStartMs, panicShare } = config;
     const health = { eject, breaker, ...probes, slowStartMs };
     this.#balancer = new Balancer<Target>(
@@ -167,6 +171,7 @@ export class Cluster implements CallHost {
       if (this.#closing !== null) return;
       const nowMs = this.#clock.monotonicMs();
       const gone = this.#set.commit(prepared, nowMs);
+      this.#sticky.replace(this.#set.current);
       this.#balancer.replace(this.#set.current, nowMs);
       for (const target of gone) target.waiting.moveAll();
     };
@@ -200,7 +205,11 @@ export class Cluster implements CallHost {
 
   // ── what calls ask ─────────────────────────────────────────────────────────────────────────────
 
-  nextCandidate(tried: readonly Target[], key: number): Target | null {
+  nextCandidate(tried: readonly Target[], { key, sticky }: OriginRequest): Target | null {
+    if (sticky !== "" && tried.length === 0) {
+      const own = this.#sticky.ownerOf(sticky);
+      if (own !== undefined && this.#balancer.mayTake(own, this.#nowForChoice())) return own;
+    }
     return this.#balancer.next(tried, key, this.#nowForChoice());
   }
 

@@ -29,6 +29,10 @@ export class ConnectionPool {
     this.#ageMaxMs = limits.ageMaxMs;
   }
 
+  get idleCount(): number {
+    return this.#idle.length;
+  }
+
   /**
    * Has a connection take the attempt: at the end of this turn, because undici's parser is one for
    * all connections and does not bear a dispatch from within its callbacks.

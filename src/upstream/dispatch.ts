@@ -21,8 +21,7 @@ export interface CallHost extends RetryHost, HedgeHost {
   readonly nowMs: number;
   /** Milliseconds since the epoch. */
   wallMs(): number;
-  /** `key`: the hash of what the request is placed by. */
-  nextCandidate(tried: readonly Target[], key: number): Target | null;
+  nextCandidate(tried: readonly Target[], request: OriginRequest): Target | null;
   /** Any that could start the request now. */
   candidateWithSlot(): Target | null;
   /** Why there is no candidate. */
@@ -84,6 +83,11 @@ export class ForwardCall implements OriginCall, HedgedCall, Timed, Waiter<Forwar
     return this.#retries?.history ?? NO_TRIES;
   }
 
+  /** What brings its client back to the target asked last. */
+  get stickyToken(): string {
+    return this.#target?.stickyTokens[0] ?? "";
+  }
+
   /** Finds a target. Failures are told later, so that `forward` has returned by then. */
   begin(): void {
     this.#startedMs = this.#host.nowMs;
@@ -107,11 +111,6 @@ export class ForwardCall implements OriginCall, HedgedCall, Timed, Waiter<Forwar
   /** A target from whose queue the call was taken gives it a slot. */
   granted(target: Target): void {
     this.#start(target, "pooled");
-  }
-
-  moved(): void {
-    const error = this.#place();
-    if (error !== null) this.fail(error);
   }
 
   /** It runs or waits at this target. */
@@ -139,7 +138,8 @@ export class ForwardCall implements OriginCall, HedgedCall, Timed, Waiter<Forwar
       this.#hedge?.checkDeadlines(nowMs);
       this.#attempt.checkDeadlines(nowMs);
     } else if (this.waitQueue !== null && queueTimeoutMs > 0) {
-      if (nowMs - this.#waitingSinceMs >= queueTimeoutMs) this.fail(queueExpired());
+      if (nowMs - this.#waitingSinceMs >= queueTimeoutMs)
+        this.fail(queueFull("no free connection in time"));
     }
   }
 
@@ -202,11 +202,12 @@ export class ForwardCall implements OriginCall, HedgedCall, Timed, Waiter<Forwar
     let tried = this.#retries?.tried ?? NONE_TRIED;
     let saturated = false;
     for (;;) {
-      let target = this.#host.nextCandidate(tried, this.#request.key);
-      if (target === null) return saturated ? queueFull() : this.#host.refusal();
-      // Rather a free connection elsewhere than a place in the queue of the best.
-      const isFirst = tried.length === 0;
-      if (isFirst && !target.hasSlot) target = this.#host.candidateWithSlot() ?? target;
+      let target = this.#host.nextCandidate(tried, this.#request);
+      if (target === null) return saturated ? queueFull("all are full") : this.#host.refusal();
+      // Rather a free connection elsewhere than a place in the queue of the best; but who comes
+      // back to its target waits there.
+      const mayMove = tried.length === 0 && !target.stickyTokens.includes(this.#request.sticky);
+      if (mayMove && !target.hasSlot) target = this.#host.candidateWithSlot() ?? target;
       if (target.hasSlot) {
         target.occupy();
         this.#start(target, "pooled");
@@ -351,8 +352,8 @@ export class ForwardCall implements OriginCall, HedgedCall, Timed, Waiter<Forwar
     return true;
   }
 
-  /** The wait before an attempt is over. */
-  placeNow(): void {
+  /** The wait before an attempt is over, or the target whose queue it was in has left. */
+  moved(): void {
     this.#waiting = null;
     const error = this.#place();
     if (error !== null) this.fail(error);
@@ -386,15 +387,11 @@ function failLater(call: ForwardCall, error: GatewayError): void {
 }
 
 function placeLater(call: ForwardCall): void {
-  call.placeNow();
+  call.moved();
 }
 
-function queueFull(): GatewayError {
-  return new GatewayError("queue_full", "every queue is full", { beforeSend: true });
-}
-
-function queueExpired(): GatewayError {
-  return new GatewayError("queue_full", "no free connection in time", { beforeSend: true });
+function queueFull(detail: string): GatewayError {
+  return new GatewayError("queue_full", detail, { beforeSend: true });
 }
 
 function ignore(): void {}

@@ -50,6 +50,15 @@ export class H2Pool implements SessionKeeper {
     return count;
   }
 
+  /** Sessions that are open without a stream. */
+  get idleCount(): number {
+    let count = 0;
+    for (const session of this.#sessions) {
+      if (!session.connecting && !session.dead && session.streams === 0) count += 1;
+    }
+    return count;
+  }
+
   get goaways(): number {
     let count = this.#goaways;
     for (const session of this.#sessions) count += session.goaways;

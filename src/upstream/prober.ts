@@ -2,9 +2,10 @@
 // of its own that count as no traffic, and reports each result. What a result means is decided in
 // target-state.ts; a thread that serves can be told of results over any channel.
 
-import { request as askHttp } from "node:http";
 import type { Clock } from "../clock.ts";
 import { Connector } from "./connector.ts";
+import { askH1, askH2, type Probe } from "./probe.ts";
+import type { TargetProtocol } from "./target.ts";
 import { type TlsConfig, TlsIdentity } from "./tls-identity.ts";
 
 export interface ProbedTarget {
@@ -13,20 +14,14 @@ export interface ProbedTarget {
   readonly target: string;
 }
 
-export interface ProbePlan extends ProbedTarget {
-  readonly url: URL;
+export interface ProbePlan extends ProbedTarget, Probe {
   /** Where its host is; none: the system resolves it. */
   readonly addresses: readonly string[];
   readonly tls: TlsConfig;
-  /** Path and query. */
-  readonly path: string;
-  /** Host to send; null for the target's own. */
-  readonly host: string | null;
+  /** What requests speak to the target, so that a check says something of them. */
+  readonly protocol: TargetProtocol;
   /** Up to a tenth more or less by chance. */
   readonly everyMs: number;
-  readonly timeoutMs: number;
-  /** Statuses that are good; none given means 200 to 299. */
-  readonly statuses: readonly number[];
 }
 
 /** `detail`: the status, or the error's code. */
@@ -65,7 +60,8 @@ export class Prober {
       const counts = { connectionsOpened: 0, connectionsOpen: 0, tlsHandshakes: 0 };
       const own = { ...counts, tlsResumptions: 0 };
       const { monotonicMs } = this.#clock;
-      const connector = new Connector(plan, identity, "http/1.1", own, monotonicMs);
+      const spoken = plan.protocol === "h2" ? "h2" : "http/1.1";
+      const connector = new Connector(plan, identity, spoken, own, monotonicMs);
       this.#probe(plan, connector, stopping.signal);
     }
   }
@@ -82,7 +78,8 @@ export class Prober {
   }
 
   #probe(plan: ProbePlan, connector: Connector, stopping: AbortSignal): void {
-    const run = askTarget(plan, connector, stopping).then(([isGood, detail]) => {
+    const ask = plan.protocol === "h2" ? askH2 : askH1;
+    const run = ask(plan, connector, stopping).then(([isGood, detail]) => {
       this.#running.delete(run);
       if (stopping.aborted) return;
       this.#onProbe(plan, isGood, detail);
@@ -101,44 +98,4 @@ export class Prober {
 
 function keyOf({ upstream, url, addresses }: ProbePlan): string {
   return `${upstream} ${url.href} ${addresses.join()}`;
-}
-
-/** Resolves when the connection is gone; never rejects. */
-function askTarget(
-  plan: ProbePlan,
-  connector: Connector,
-  closing: AbortSignal,
-): Promise<readonly [boolean, string]> {
-  return new Promise((resolve) => {
-    const overall = AbortSignal.any([closing, AbortSignal.timeout(plan.timeoutMs)]);
-    let result: readonly [boolean, string] = [false, "no answer"];
-    const request = askHttp({
-      createConnection: () => connector.open(() => {}),
-      path: plan.path,
-      signal: overall,
-      headers: {
-        "user-agent": "edgelane-health",
-        connection: "close",
-        host: plan.host ?? (plan.url.host || "localhost"),
-      },
-    });
-    request.on("response", (response) => {
-      const status = response.statusCode ?? 0;
-      result = [accepts(plan.statuses, status), String(status)];
-      // The head says it all; content of any length is not waited for.
-      response.on("error", () => {});
-      response.destroy();
-    });
-    request.on("error", (error: NodeJS.ErrnoException) => {
-      if (result[0] || result[1] !== "no answer") return;
-      result = [false, overall.aborted ? "timeout" : (error.code ?? error.name)];
-    });
-    request.on("close", () => resolve(result));
-    request.end();
-  });
-}
-
-function accepts(statuses: readonly number[], status: number): boolean {
-  if (statuses.length === 0) return status >= 200 && status < 300;
-  return statuses.includes(status);
 }

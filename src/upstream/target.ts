@@ -83,6 +83,8 @@ export interface TargetStatus {
   readonly queued: number;
   readonly connectionsOpened: number;
   readonly connectionsOpen: number;
+  /** Of these, with no request on them. */
+  readonly connectionsIdle: number;
   /** Attempts that went to a connection which had served before. */
   readonly reused: number;
   readonly latencyMs: number;
@@ -114,6 +116,8 @@ export class Target implements Choice, PooledHost, WireHost, H2Host {
   priority: number;
   isLocal: boolean;
   readonly nameHash: number;
+  /** What brings clients back here; written where tokens are made. */
+  stickyTokens: readonly string[] = [];
   /** Told whenever nothing runs here any more. */
   onIdle: (() => void) | null = null;
   readonly state = new TargetState();
@@ -268,6 +272,7 @@ export class Target implements Choice, PooledHost, WireHost, H2Host {
       queued: this.waiting.count,
       connectionsOpened: this.connectionsOpened,
       connectionsOpen: this.connectionsOpen,
+      connectionsIdle: this.wire.idleCount + this.connections.idleCount + (this.h2?.idleCount ?? 0),
       reused: this.reused,
       latencyMs: this.latency.at(nowMs),
       h2Streams: this.h2?.streams ?? 0,
@@ -286,12 +291,16 @@ export class Target implements Choice, PooledHost, WireHost, H2Host {
   }
 }
 
-/** "host:port", the port always there, or "unix:/path"; with the first of its addresses as host. */
+/**
+ * "host:port", the port always there, "unix:/path" or the name of a service; with the first of its
+ * addresses as host.
+ */
 export function targetName(
   { protocol, hostname, port, pathname }: URL,
   [address]: readonly string[] = [],
 ): string {
   if (protocol === "unix:") return `unix:${pathname}`;
+  if (protocol.endsWith("+srv:")) return hostname;
   const literal = address?.includes(":") === true ? `[${address}]` : address;
   return `${literal ?? hostname}:${port || (protocol === "https:" ? "443" : "80")}`;
 }

@@ -33,6 +33,10 @@ export class WirePool implements ConnectionKeeper {
     this.#now = now;
   }
 
+  get idleCount(): number {
+    return this.#idle.length;
+  }
+
   /** An idle connection for `user`, or undefined. */
   take(user: ConnectionUser): WireConnection | undefined {
     for (;;) {

@@ -183,7 +183,8 @@ describe("targets", () => {
       const [line] = check(`upstreams:\n  a: {targets: ["${url}"]}\n`);
       expect(line).toBe(
         "e.yaml:2:17: upstreams.a.targets[0]: expected a URL of scheme, host and port, " +
-          `such as http://10.0.0.11:3000, or unix:/run/app.sock, ` +
+          "such as http://10.0.0.11:3000, or unix:/run/app.sock or " +
+          "http+srv://_http._tcp.example.com, " +
           `or a map of url, weight, backup, priority, zone${question}`,
       );
     });
@@ -203,7 +204,7 @@ describe("targets", () => {
 
   it("warns of a target that is there twice", () => {
     expect(check("upstreams: {a: {targets: [http://h:1, http://h:1]}}\n")).toEqual([
-      "e.yaml:1:39: warning: upstreams.a.targets[1]: the same target twice; use weight",
+      "e.yaml:1:39: warning: upstreams.a.targets[1]: the same target as targets[0]; their weights add up",
     ]);
   });
 
@@ -314,7 +315,7 @@ describe("variables", () => {
   it("keep the places of what follows in a list", () => {
     const text = "upstreams:\n  a:\n    targets:\n      - $ONE?\n      - http://h:1\n      - x y\n";
     expect(check(text)).toEqual([
-      "e.yaml:6:9: upstreams.a.targets[2]: expected a URL of scheme, host and port, such as http://10.0.0.11:3000, or unix:/run/app.sock, or a map of url, weight, backup, priority, zone",
+      "e.yaml:6:9: upstreams.a.targets[2]: expected a URL of scheme, host and port, such as http://10.0.0.11:3000, or unix:/run/app.sock or http+srv://_http._tcp.example.com, or a map of url, weight, backup, priority, zone",
     ]);
   });
 

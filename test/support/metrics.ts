@@ -6,7 +6,11 @@ import { MetricsReport } from "../../src/telemetry/metrics-report.ts";
 import { Metrics, newMetricBlock } from "../../src/telemetry/metrics.ts";
 import type { ReportedReadings } from "../../src/telemetry/readings.ts";
 
-const NOTHING: ReportedReadings = { ...NO_READINGS, workers: [] };
+const NOTHING: ReportedReadings = {
+  ...NO_READINGS,
+  names: { lookups: [], names: [] },
+  workers: [],
+};
 
 export class ReportedMetrics extends Metrics {
   readonly report: MetricsReport;

@@ -32,10 +32,10 @@ export type OriginScript = (connection: OriginConnection) => Promise<void> | voi
 /** Starts an origin on a free port of 127.0.0.1, or at a path; with `tls` it speaks TLS. */
 export async function startOrigin(
   script: OriginScript,
-  options: { tls?: TlsOptions; port?: number; path?: string } = {},
+  options: { tls?: TlsOptions; host?: string; port?: number; path?: string } = {},
 ): Promise<TestOrigin> {
   const origin = new TestOrigin(script, options.tls ?? null);
-  await origin.listen(options.path ?? options.port ?? 0);
+  await origin.listen(options.path ?? options.port ?? 0, options.host);
   return origin;
 }
 
@@ -59,6 +59,8 @@ export class TestOrigin {
   accepted = 0;
   readonly #server: Server;
   readonly #open = new Set<OriginConnection>();
+  /** Under TLS: all that were accepted, handshake or not. */
+  readonly #raw = new Set<Socket>();
   readonly #secure: boolean;
   readonly #script: OriginScript;
   #waiters: (() => void)[] = [];
@@ -74,6 +76,7 @@ export class TestOrigin {
     this.#server.on(tls === null ? "connection" : "secureConnection", (socket: Socket) => {
       this.#accept(socket);
     });
+    if (tls !== null) this.#server.on("connection", (socket: Socket) => this.#raw.add(socket));
     // A client that refuses our certificate breaks the handshake; that is what some tests want.
     this.#server.on("tlsClientError", () => {});
   }
@@ -96,11 +99,11 @@ export class TestOrigin {
     return `${this.#secure ? "https" : "http"}://${this.host}`;
   }
 
-  listen(at: number | string): Promise<void> {
+  listen(at: number | string, host = "127.0.0.1"): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
       if (typeof at === "string") this.#server.listen(at, () => resolve());
-      else this.#server.listen(at, "127.0.0.1", () => resolve());
+      else this.#server.listen(at, host, () => resolve());
     });
   }
 
@@ -140,6 +143,7 @@ export class TestOrigin {
 
   async close(): Promise<void> {
     for (const connection of this.#open) connection.socket.destroy();
+    for (const socket of this.#raw) socket.destroy();
     if (this.#server.listening) this.#server.close();
     await this.idle();
     if (this.#failure !== null) throw this.#failure;

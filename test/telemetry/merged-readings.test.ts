@@ -20,6 +20,7 @@ const TARGET: TargetReading = {
   queued: 6,
   connectionsOpened: 7,
   connectionsOpen: 8,
+  connectionsIdle: 6,
   reused: 9,
   h2Streams: 10,
   h2Goaways: 11,

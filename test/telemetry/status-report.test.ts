@@ -74,6 +74,7 @@ test("an upstream has its percentiles and its own targets", () => {
     queued: 0,
     connectionsOpened: 1,
     connectionsOpen: 1,
+    connectionsIdle: 0,
     reused: 0,
     latencyMs: 5,
     h2Streams: 0,

@@ -137,6 +137,7 @@ export function requestOf(
     trailers: null,
     key: 0,
     priority: "normal",
+    sticky: "",
     idempotent: IDEMPOTENT.has(method),
     expectsContinue: false,
     ...parts,
