@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { CONFIG_KEYS } from "../src/gateway/config-keys.ts";
 import type { ConfigKey } from "../src/gateway/config-keys.ts";
 import { UNAVAILABLE } from "../src/gateway/config-unavailable.ts";
+import { INTERIM_RESPONSES_MAX } from "../src/upstream/watched-attempt.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
@@ -14,8 +15,12 @@ export const CONFIG_REFERENCE = new URL("docs/config.md", ROOT);
 interface WasmLimits {
   readonly headBytesMax: number;
   readonly fieldCountMax: number;
+  readonly methodBytesMax: number;
   readonly targetBytesMax: number;
+  readonly hostBytesMax: number;
+  readonly chunkSizeDigitsMax: number;
   readonly chunkExtensionBytesMax: number;
+  readonly chunkExtensionBytesTotalMax: number;
   readonly trailerBytesMax: number;
   readonly trailerCountMax: number;
 }
@@ -47,10 +52,17 @@ export function configReference(): string {
     "|---|---|---|",
     `| request head | ${limits.headBytesMax} bytes | 431, close |`,
     `| field lines of a head | ${limits.fieldCountMax} | 431, close |`,
+    `| method | ${limits.methodBytesMax} bytes | 400, close |`,
     `| request-target | ${limits.targetBytesMax} bytes | 414, close |`,
+    `| host | ${limits.hostBytesMax} bytes | 400, close |`,
+    `| digits of a chunk size | ${limits.chunkSizeDigitsMax} | 400, close |`,
     `| extensions of one chunk | ${limits.chunkExtensionBytesMax} bytes | 400, close |`,
+    `| extensions of one message | ${limits.chunkExtensionBytesTotalMax} bytes | 400, close |`,
     `| trailer section | ${limits.trailerBytesMax} bytes | 431, close |`,
     `| field lines of a trailer section | ${limits.trailerCountMax} | 431, close |`,
+    `| interim responses to one request | ${INTERIM_RESPONSES_MAX} | 502 |`,
+    "",
+    "They hold for origin servers as well, with 502 for an outcome.",
     "",
     "## Not available in this version",
     "",
