@@ -3,16 +3,10 @@
 
 import { statSync } from "node:fs";
 import { extname, resolve } from "node:path";
-import { FAILURES, type ReasonCode } from "../http/errors.ts";
 import { isMap } from "./config-environment.ts";
 import type { ConfigPath } from "./config-keys.ts";
 import type { ProblemList } from "./config-problem.ts";
 import { nearestWord } from "./suggestion.ts";
-
-/** Failures of an upstream that leave a request without an answer. */
-export const FALLBACK_CAUSES: readonly ReasonCode[] = (
-  Object.keys(FAILURES) as ReasonCode[]
-).filter((code) => FAILURES[code].source === "upstream" && !code.startsWith("body_"));
 
 /** Larger ones are no error pages. */
 const PAGE_BYTES_MAX = 1_048_576;

@@ -6,7 +6,7 @@ import { isIP } from "node:net";
 import { isCidr } from "./trust-network.ts";
 import { parseAddress, parseAuthority, parseTarget } from "./listen-address.ts";
 import { parseHashBy } from "./affinity.ts";
-import { FALLBACK_CAUSES } from "./config-fallback.ts";
+import { FALLBACK_CAUSES } from "./fallback-causes.ts";
 import { readRedisUrl } from "./redis-address.ts";
 import { parseMatch } from "./route-match.ts";
 import { nearestWord } from "./suggestion.ts";

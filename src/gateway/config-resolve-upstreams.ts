@@ -3,7 +3,7 @@
 
 import { resolve } from "node:path";
 import { parseHashBy } from "./affinity.ts";
-import { FALLBACK_CAUSES } from "./config-fallback.ts";
+import { FALLBACK_CAUSES } from "./fallback-causes.ts";
 import { defaultOf } from "./config-keys.ts";
 import { parsePercentile } from "./config-units.ts";
 import {

@@ -3,7 +3,7 @@
 
 import { expect, test } from "vitest";
 import { resolveConfig } from "../../src/gateway/config.ts";
-import { FALLBACK_CAUSES } from "../../src/gateway/config-fallback.ts";
+import { FALLBACK_CAUSES } from "../../src/gateway/fallback-causes.ts";
 import type { EdgelaneUpstream } from "../../src/gateway/edgelane-config.ts";
 import type { UpstreamConfig } from "../../src/gateway/gateway-config.ts";
 

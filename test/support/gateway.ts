@@ -82,6 +82,8 @@ export class TestGateway {
   readonly #started: Started;
   #buffersAtStart = 0;
   #closed = false;
+  /** The access log of a gateway that has ended. */
+  #logText: string | null = null;
 
   constructor(gateway: Gateway, started: Started) {
     this.gateway = gateway;
@@ -125,7 +127,7 @@ export class TestGateway {
   }
 
   logText(): string {
-    return readFileSync(this.#started.access, "utf8");
+    return this.#logText ?? readFileSync(this.#started.access, "utf8");
   }
 
   /** No exchange, no connection and no slab is in use that was not from the start. */
@@ -153,7 +155,7 @@ export class TestGateway {
    * before.
    */
   async close(): Promise<void> {
-    const { before, directory, adminPort } = this.#started;
+    const { before, adminPort } = this.#started;
     try {
       if (adminPort !== 0 && !this.#closed) await this.idle();
       await this.shutDown();
@@ -163,14 +165,17 @@ export class TestGateway {
       );
     } finally {
       await this.shutDown();
-      rmSync(directory, { recursive: true, force: true });
     }
   }
 
   /** Closes the gateway itself; `close` then only looks for what is left. */
-  shutDown(options?: { graceMs: number }): Promise<void> {
+  async shutDown(options?: { graceMs: number }): Promise<void> {
     this.#closed = true;
-    return this.gateway.close(options);
+    await this.gateway.close(options);
+    // Another call may have been first.
+    if (this.#logText !== null) return;
+    this.#logText = this.logText();
+    rmSync(this.#started.directory, { recursive: true, force: true });
   }
 }
 
