@@ -4,9 +4,19 @@
 import { resolveConfig } from "./gateway/config.ts";
 import type { EdgelaneConfig } from "./gateway/edgelane-config.ts";
 import * as gateway from "./gateway/gateway.ts";
+import type { ReloadOutcome } from "./gateway/reloader.ts";
 
 export { defineConfig, type EdgelaneConfig } from "./gateway/edgelane-config.ts";
-export type { Bound, Gateway } from "./gateway/gateway.ts";
+export type { Bound } from "./gateway/gateway.ts";
+export type { ReloadOutcome } from "./gateway/reloader.ts";
+
+export interface Gateway extends Omit<gateway.Gateway, "reload" | "reloadFrom"> {
+  /**
+   * Serves another config from the next request on, or, if there is anything wrong with it, the one
+   * before. Never rejects.
+   */
+  reload(config: EdgelaneConfig): Promise<ReloadOutcome>;
+}
 
 /**
  * Builds a gateway; nothing listens before `listen`. `environment` is what `$NAME` in the config
@@ -16,6 +26,18 @@ export type { Bound, Gateway } from "./gateway/gateway.ts";
 export function createGateway(
   config: EdgelaneConfig,
   { environment = process.env }: { readonly environment?: NodeJS.ProcessEnv } = {},
-): gateway.Gateway {
-  return gateway.createGateway(resolveConfig(config, { environment }));
+): Gateway {
+  const running = gateway.createGateway(resolveConfig(config, { environment }));
+  const { engine, fetch } = running;
+  return {
+    engine,
+    get redis() {
+      return running.redis;
+    },
+    fetch,
+    listen: () => running.listen(),
+    explain: (request) => running.explain(request),
+    close: (options) => running.close(options),
+    reload: (next) => running.reloadFrom(async () => resolveConfig(next, { environment })),
+  };
 }

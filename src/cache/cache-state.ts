@@ -73,7 +73,7 @@ export interface CacheStats {
 }
 
 export class CacheState {
-  readonly options: CacheOptions;
+  options: CacheOptions;
   readonly clock: Clock;
   readonly store: MemoryStore;
   readonly budget: FillBudget;

@@ -12,7 +12,7 @@ import { CachePlan } from "./fill-plan.ts";
 import type { Forward, RouteCaching } from "./forward.ts";
 import { alone, type Asked, forwardOf, type Reasons, refreshing } from "./forward-request.ts";
 import { type CacheKey, type KeyMemory, keyOfUri, uriPrefixOf } from "./key.ts";
-import { bypassRule, lookupRule } from "./lookup-rule.ts";
+import { BYPASS_REASONS, bypassRule, lookupRule } from "./lookup-rule.ts";
 import type { MemoryStore } from "./memory-store.ts";
 import type { Claim } from "./peer-table.ts";
 import { hostForPeers } from "./peer-host.ts";
@@ -23,6 +23,7 @@ import { invalidatedUris } from "./policy/invalidation.ts";
 import type { RuleName } from "./policy/rules.ts";
 import { type Purge, type PurgeCount, type PurgeScope, purgeStored } from "./purge.ts";
 import { mayRecall, recall, type RecallSteps } from "./recall.ts";
+import { adopted, reconfigure } from "./reconfigure.ts";
 import type { SecondTier } from "./second-tier.ts";
 import { SoloFill } from "./solo-fill.ts";
 import type { StoredResponse } from "./stored-response.ts";
@@ -65,7 +66,6 @@ export class Cache {
   readonly #state: CacheState;
   readonly #memory: KeyMemory;
   readonly #fills = new OpenFills();
-
   readonly #peers: CachePeers | null;
 
   /** `peers`: the caches of other workers, which share fills with this one. */
@@ -132,8 +132,18 @@ export class Cache {
     return this.#lead(forward, reader, mayWait);
   }
 
-  /** Attaches the tier that is asked before the origin server, and told what is stored. */
-  attach(tier: SecondTier): void {
+  /** Other limits and rules for what is stored from now on. */
+  configure(options: CacheOptions): void {
+    reconfigure(this.#state, options);
+  }
+
+  /** Nobody else waits for what is on its way, and it is not stored: other routes serve now. */
+  forgetOnTheWay(): void {
+    this.#fills.invalidateWhere(() => true);
+  }
+
+  /** The tier that is asked before the origin server, and told what is stored; null for none. */
+  attach(tier: SecondTier | null): void {
     this.#state.secondTier = tier;
   }
 
@@ -189,7 +199,7 @@ export class Cache {
 
   #find(asked: Asked, key: CacheKey, directives: RequestDirectives, nowMs: number): Found {
     const { request } = asked;
-    const entry = this.#state.store.get(key);
+    const entry = adopted(this.#state.store, key, asked.caching.rules);
     const found = lookupRule(request, directives, entry, nowMs);
     const { verdict, rule, stored } = found;
     if (verdict === "alone") return alone(asked, found);
@@ -318,12 +328,6 @@ export class Cache {
     return newest?.selecting.map((field) => field.name) ?? NO_NAMES;
   }
 }
-
-const BYPASS_REASONS = {
-  route_off: "bypass",
-  method: "method",
-  request_content: "request",
-} as const;
 
 const NO_NAMES: readonly string[] = [];
 

@@ -27,7 +27,7 @@ export const FILL_LIMITS: FillLimits = {
 
 /** Bytes that all fills together keep for storing. */
 export class FillBudget {
-  readonly bytesMax: number;
+  bytesMax: number;
   usedBytes = 0;
 
   constructor(bytesMax: number) {

@@ -67,3 +67,10 @@ export function lookupRule(
   const reason: ForwardReason = rule.startsWith("request") ? "request" : "stale";
   return { verdict: verdict === "validate" ? "forward" : verdict, rule, reason, stored };
 }
+
+/** What Cache-Status says of a request that the cache has no part in. */
+export const BYPASS_REASONS = {
+  route_off: "bypass",
+  method: "method",
+  request_content: "request",
+} as const;

@@ -54,7 +54,6 @@ const COUNTERS_MIN = 4096;
 const COUNTERS_MAX = 4 * 1024 * 1024;
 
 export class MemoryStore {
-  readonly options: MemoryStoreOptions;
   readonly counts: RemovalCounts = {
     evictions: 0,
     rejections: 0,
@@ -73,18 +72,41 @@ export class MemoryStore {
   /** The same entries, so that one can be drawn; in no order. */
   readonly #list: CacheEntry[] = [];
   readonly #tags = new TagIndex();
-  readonly #frequencies: FrequencySketch;
-  readonly #bytesMax: number;
+  #options: MemoryStoreOptions;
+  #frequencies: FrequencySketch;
+  #bytesMax = 0;
   #entryBytes = 0;
   #draw = 0x9e3779b9;
 
   constructor(options: MemoryStoreOptions) {
-    this.options = options;
-    const counters = Math.ceil(options.bytesMax / BYTES_PER_COUNTER);
-    this.#frequencies = new FrequencySketch(
-      Math.min(COUNTERS_MAX, Math.max(COUNTERS_MIN, counters)),
-    );
-    this.#bytesMax = options.bytesMax - this.#frequencies.bytes;
+    this.#options = options;
+    this.#frequencies = new FrequencySketch(countersFor(options));
+    this.#limit();
+  }
+
+  /**
+   * Other limits. A store that holds too much lets nothing in until `shrink` has made room; counts
+   * of requests are kept unless the sketch for them has another size.
+   */
+  configure(options: MemoryStoreOptions): void {
+    const counters = countersFor(options);
+    if (counters !== countersFor(this.#options)) this.#frequencies = new FrequencySketch(counters);
+    this.#options = options;
+    this.#limit();
+  }
+
+  /** Evicts up to `count` entries of a store that holds too much; false once it does not. */
+  shrink(count: number, nowMs: number): boolean {
+    for (let left = count; left > 0 && this.bytes > this.#bytesMax; left--) {
+      const victim = this.#leastOfSample(nowMs);
+      if (victim === undefined) return false;
+      this.#evict(victim, nowMs);
+    }
+    return this.bytes > this.#bytesMax;
+  }
+
+  #limit(): void {
+    this.#bytesMax = this.#options.bytesMax - this.#frequencies.bytes;
   }
 
   get count(): number {
@@ -177,7 +199,7 @@ export class MemoryStore {
     const slot = previous?.slot ?? this.#freeSlot(key);
     if (previous !== undefined) this.#drop(previous, nowMs);
     key.detach();
-    if (stored.sizeBytes <= this.options.objectBytesMax) {
+    if (stored.sizeBytes <= this.#options.objectBytesMax) {
       const entry = new CacheEntry(key, slot, this.#withNewest(others, stored));
       if (this.#admit(entry, nowMs)) return true;
     }
@@ -226,7 +248,7 @@ export class MemoryStore {
   #withNewest(others: readonly StoredResponse[], stored: StoredResponse): StoredResponse[] {
     const older = others.findIndex((one) => one.metadata.dateMs <= stored.metadata.dateMs);
     const variants = others.toSpliced(older < 0 ? others.length : older, 0, stored);
-    return variants.slice(0, this.options.variantsMax);
+    return variants.slice(0, this.#options.variantsMax);
   }
 
   /** Where both words are taken by other keys, which happens to nobody, the newer one stays. */
@@ -248,7 +270,8 @@ export class MemoryStore {
    */
   #admit(entry: CacheEntry, nowMs: number): boolean {
     this.#frequencies.age(this.count);
-    if (entry.sizeBytes > this.#bytesMax) return false;
+    // Beyond the limit already: it was lowered, and `shrink` is at work.
+    if (entry.sizeBytes > this.#bytesMax || this.bytes > this.#bytesMax) return false;
     const victims = this.#chooseFor(entry, nowMs);
     if (victims === null) return false;
     for (const victim of victims) this.#evict(victim, nowMs);
@@ -360,4 +383,8 @@ export class MemoryStore {
     this.#entryBytes -= entry.sizeBytes;
     for (const tag of entry.tags) this.#tags.delete(tag, entry.slot);
   }
+}
+
+function countersFor({ bytesMax }: MemoryStoreOptions): number {
+  return Math.min(COUNTERS_MAX, Math.max(COUNTERS_MIN, Math.ceil(bytesMax / BYTES_PER_COUNTER)));
 }

@@ -48,7 +48,8 @@ function storedForPeer(
   const key = keyOfUri(memory, uri);
   const stored = key === undefined ? undefined : state.store.get(key)?.select(request.fields);
   const nowMs = state.clock.nowMs();
-  if (stored === undefined || nowMs < stored.hitFromMs || nowMs >= stored.hitUntilMs) return null;
+  if (stored === undefined || stored.rules.isRetired) return null;
+  if (nowMs < stored.hitFromMs || nowMs >= stored.hitUntilMs) return null;
   const { status, reason, fields } = stored.head();
   const tags = stored.tags.length === 0 ? [] : ["Cache-Tag", stored.tags.join(",")];
   const { bornMs } = stored.metadata;

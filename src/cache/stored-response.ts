@@ -24,7 +24,7 @@ export interface HitFormat {
 
 /**
  * What a route asks of hits on its responses, compiled when it was built. One object for all
- * entries of a route.
+ * entries of a route and a config.
  */
 export interface HitRules {
   /** Name of the route: the `endpoint` label. */
@@ -32,8 +32,18 @@ export interface HitRules {
   /** Where the gateway counts a GET and a HEAD of this route. */
   readonly getRow: number;
   readonly headRow: number;
-  /** False: a hit is never plain, because middleware runs or a field is added to each response. */
-  readonly plain: boolean;
+  /**
+   * False: a hit is never plain, because middleware runs, a field is added to each response, or
+   * the rules are retired.
+   */
+  plain: boolean;
+  /** Another config serves since. */
+  isRetired: boolean;
+  /**
+   * Where responses come from and how they are cached, in one word. Under another config they
+   * belong to a route with the same word, and to no other.
+   */
+  readonly source: string;
 }
 
 export interface StoredParts {
@@ -66,7 +76,8 @@ const STORED_OVERHEAD_BYTES = 2_100;
 export class StoredResponse {
   readonly status: number;
   readonly selecting: readonly SelectingField[];
-  readonly rules: HitRules;
+  /** Those of the config that serves, once a request of it came by. */
+  rules: HitRules;
   readonly path: string;
   readonly tags: readonly string[];
   /** Of the whole representation. */
@@ -211,6 +222,12 @@ export class StoredResponse {
       freshnessRule: "fresh_purged",
       hitUntilMs: 0,
     };
+  }
+
+  /** A route of another config has it from now on. */
+  adopt(rules: HitRules): void {
+    if (rules.endpoint !== this.rules.endpoint) this.logFragment = null;
+    this.rules = rules;
   }
 
   /** It leaves the store because it is no longer valid. */

@@ -27,6 +27,7 @@ export async function askAdmin(
   { options, terminal }: Invocation,
   path: string,
   body?: object,
+  timeoutMs = ANSWER_TIMEOUT_MS,
 ): Promise<AdminAnswer> {
   const address = readAdmin(options.get("admin") ?? ADMIN_DEFAULT);
   const token = terminal.environment["EDGELANE_ADMIN_TOKEN"];
@@ -37,7 +38,7 @@ export async function askAdmin(
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+    signal: AbortSignal.timeout(timeoutMs),
   }).catch((cause: unknown) => {
     throw new CommandError(
       `no admin API at ${address}: ${reasonOf(cause)}; --admin says where`,

@@ -92,9 +92,6 @@ function optionValue(
   option: Option,
   token: { readonly rawName: string; readonly value?: string | undefined },
 ): string {
-  if (option.unavailable === true) {
-    throw usageError(`${token.rawName} is not available in this version`);
-  }
   if (option.value === undefined) {
     if (token.value !== undefined) throw usageError(`${token.rawName} takes no value`);
     return "";

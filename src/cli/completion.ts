@@ -88,7 +88,7 @@ function fishScript(verbs: readonly Verb[]): string {
 }
 
 function optionsOf(verb: Verb): readonly Option[] {
-  return [...verb.options, ...GLOBAL_OPTIONS].filter((option) => option.unavailable !== true);
+  return [...verb.options, ...GLOBAL_OPTIONS];
 }
 
 function namesOf(verbs: readonly Verb[]): string[] {

@@ -51,8 +51,7 @@ function shortUsage(verb: Verb): string {
 function optionRow(option: Option): readonly [string, string] {
   const short = option.short === undefined ? "" : `-${option.short}, `;
   const value = option.value === undefined ? "" : ` ${option.value}`;
-  const note = option.unavailable === true ? " (not available in this version)" : "";
-  return [`${short}--${option.name}${value}`, `${option.about}${note}`];
+  return [`${short}--${option.name}${value}`, option.about];
 }
 
 function table(rows: readonly (readonly [string, string])[]): string[] {

@@ -27,6 +27,8 @@ function serveOrigin(url: string, invocation: Invocation): Promise<ExitCode> {
   return serveUntilSignal(config, invocation, {
     links: () => [],
     hints: [],
+    load: null,
+    watch: null,
     close: () => Promise.resolve(),
   });
 }
@@ -42,6 +44,8 @@ async function serveDemo(invocation: Invocation): Promise<ExitCode> {
       ...DEMO_PAGES.map(({ path, about }) => ({ url: `${url}${path}`, about })),
     ],
     hints: file === null ? [] : [`${file} is not used; \`edgelane serve\` does`],
+    load: null,
+    watch: null,
     close: () => demo.close(),
   });
 }

@@ -13,11 +13,16 @@ export async function run(invocation: Invocation): Promise<ExitCode> {
   const { options, terminal } = invocation;
   const file = options.get("config") ?? (await requireConfigFile());
   const { environment } = terminal;
-  const loaded = await describeModuleError(file, loadConfig(file, { environment }));
-  const config = withWorkers(withAddresses(loaded, options), options.get("workers"));
+  const load = async (): Promise<GatewayConfig> => {
+    const loaded = await describeModuleError(file, loadConfig(file, { environment }));
+    return withWorkers(withAddresses(loaded, options), options.get("workers"));
+  };
+  const config = await load();
   return serveUntilSignal(config, invocation, {
     links: () => [],
     hints: [],
+    load,
+    watch: options.has("watch") ? file : null,
     close: () => Promise.resolve(),
   });
 }

@@ -12,10 +12,12 @@ import type { Serving } from "../gateway/gateway.ts";
 import type { GatewayConfig, ListenAddress } from "../gateway/gateway-config.ts";
 import { isLoopback, parseAddress } from "../gateway/listen-address.ts";
 import { packageVersion } from "../gateway/package-version.ts";
+import type { LoadConfig } from "../gateway/reloader.ts";
 import { countWorkers } from "../gateway/reuse-port.ts";
 import { EXIT, usageError } from "./exit-code.ts";
 import type { ExitCode } from "./exit-code.ts";
 import type { Invocation } from "./verbs.ts";
+import { watchFile } from "./watch-file.ts";
 
 /** Past the grace, closing itself may take this long before the process ends regardless. */
 const CLOSE_MARGIN_MS = 3000;
@@ -24,6 +26,10 @@ const CLOSE_MARGIN_MS = 3000;
 const SAME_SIGNAL_MS = 100;
 
 export interface Extras {
+  /** Reads the config again; null: it came from no file. */
+  readonly load: LoadConfig | null;
+  /** A file that is loaded again when it changes; null for none. */
+  readonly watch: string | null;
   links(url: string): StartUp["links"];
   readonly hints: readonly string[];
   /** What runs beside the gateway, and ends after it. */
@@ -38,7 +44,7 @@ export async function serveUntilSignal(
 ): Promise<ExitCode> {
   const { count, warning } = await countWorkers(asked.workers);
   const config = warning === null ? asked : { ...asked, warnings: [...asked.warnings, warning] };
-  const gateway = await create(config, count);
+  const gateway = await create(config, count, extras.load);
   // Before listening: a signal in mid-start ends the process like any other.
   const ended = untilSignal();
   const bound = await gateway.listen().catch(async (error: unknown) => {
@@ -60,11 +66,13 @@ export async function serveUntilSignal(
     links: extras.links(bound.urls[0] ?? ""),
     hints: extras.hints,
   };
+  const stopReloading = reloadWhenAsked(gateway, extras.watch);
   const banner = terminal.interactive && !options.has("json");
   terminal.print(
     banner ? bannerText(start, terminal.style) : bannerJson(start, systemClock.nowMs()),
   );
   await ended;
+  stopReloading();
   return finish(gateway, config.shutdownGraceMs, extras);
 }
 
@@ -80,10 +88,26 @@ function keepObjectsYoung(): void {
 }
 
 /** With one worker there is nobody to supervise, and nothing to load for it. */
-async function create(config: GatewayConfig, count: number): Promise<Serving> {
-  if (count === 1) return createGateway(config);
+async function create(
+  config: GatewayConfig,
+  count: number,
+  load: LoadConfig | null,
+): Promise<Serving> {
+  const options = load === null ? {} : { load };
+  if (count === 1) return createGateway(config, options);
   const { createSupervisor } = await import("../gateway/supervisor.ts");
-  return createSupervisor(config, count);
+  return createSupervisor(config, count, options);
+}
+
+/** SIGHUP, or a file that changes. The log says what came of it. Returns what undoes it. */
+function reloadWhenAsked(gateway: Serving, file: string | null): () => void {
+  const reload = (): void => void gateway.reload();
+  process.on("SIGHUP", reload);
+  const stopWatching = file === null ? undefined : watchFile(file, reload);
+  return () => {
+    process.off("SIGHUP", reload);
+    stopWatching?.();
+  };
 }
 
 /** The config with --listen and --admin in place of its own addresses. */

@@ -12,8 +12,6 @@ export interface Option {
   readonly about: string;
   /** It may be given several times; the values are joined by line ends. */
   readonly repeats?: true;
-  /** Understood, but this version does not have it. */
-  readonly unavailable?: true;
 }
 
 export interface Invocation {
@@ -52,6 +50,12 @@ const ADMIN: Option = {
   about: "admin address, instead of the config's",
 };
 
+const ADMIN_API: Option = {
+  name: "admin",
+  value: "ADDR",
+  about: "where the admin API is; 127.0.0.1:9180",
+};
+
 export const GLOBAL_OPTIONS: readonly Option[] = [
   { name: "help", short: "h", about: "show help" },
   { name: "version", short: "V", about: "show the version" },
@@ -74,11 +78,12 @@ const SERVING: readonly Verb[] = [
     details: [
       "Without -c: edgelane.yaml, .yml, .json, .ts, .js or .mjs of this directory.",
       "SIGTERM and SIGINT finish what is under way and exit 0; a second one exits at once.",
+      "SIGHUP reads the config again, and opens log files again.",
     ],
     operandsMax: 0,
     options: [
       { name: "config", short: "c", value: "FILE", about: "the config file" },
-      { name: "watch", about: "reload when the file changes", unavailable: true },
+      { name: "watch", about: "reload when the file changes" },
       { name: "workers", value: "N|auto", about: "threads that serve" },
       LISTEN,
       ADMIN,
@@ -132,7 +137,7 @@ const RUNNING: readonly Verb[] = [
       { name: "header", short: "H", value: "LINE", about: "a field of the request", repeats: true },
       { name: "config", short: "c", value: "FILE", about: "the config file" },
       { name: "live", about: "ask the running gateway" },
-      { name: "admin", value: "ADDR", about: "where the admin API is; 127.0.0.1:9180" },
+      ADMIN_API,
       JSON_OPTION,
     ],
     load: async () => (await import("./explain.ts")).run,
@@ -153,7 +158,7 @@ const RUNNING: readonly Verb[] = [
       { name: "tag", value: "T", about: "what carries a tag" },
       { name: "prefix", value: "P", about: "what starts with a URL" },
       { name: "soft", about: "keep it as stale: validated before it is used" },
-      { name: "admin", value: "ADDR", about: "where the admin API is; 127.0.0.1:9180" },
+      ADMIN_API,
       JSON_OPTION,
     ],
     load: async () => (await import("./purge.ts")).run,
@@ -202,13 +207,38 @@ const RUNNING: readonly Verb[] = [
   },
 ];
 
-const DUTY_OPTIONS: readonly Option[] = [
-  { name: "admin", value: "ADDR", about: "where the admin API is; 127.0.0.1:9180" },
-  JSON_OPTION,
-];
+const DUTY_OPTIONS: readonly Option[] = [ADMIN_API, JSON_OPTION];
 const DUTY_DETAILS = [
   "TARGET is host:port, as /status and the metrics name it. Lasts until the gateway restarts.",
   "Exits 1 where no upstream has it, 3 when the admin API cannot be reached.",
+];
+
+const RELOADING: readonly Verb[] = [
+  {
+    name: "reload",
+    usage: "[--admin ADDR] [--json]",
+    about: "have a running gateway read its config again",
+    details: [
+      "It serves the new config from the next request on; upstreams and routes that are as they were",
+      "keep their connections, health and stored responses. A config that is no good changes nothing.",
+      "Exits 1 where the config is refused, 3 when the admin API cannot be reached.",
+    ],
+    operandsMax: 0,
+    options: [ADMIN_API, JSON_OPTION],
+    load: async () => (await import("./reload.ts")).run,
+  },
+  {
+    name: "diff",
+    usage: "[FILE] [--admin ADDR] [--json]",
+    about: "what a reload would change: the running config against a file",
+    details: [
+      "Defaults count; secrets are not compared. Changes marked with ! take effect at a restart.",
+      "Exits 0 with and without differences, 1 where the file is no good.",
+    ],
+    operandsMax: 1,
+    options: [ADMIN_API, JSON_OPTION],
+    load: async () => (await import("./diff.ts")).run,
+  },
 ];
 
 const DUTIES: readonly Verb[] = [
@@ -277,8 +307,6 @@ const SMALL: readonly Verb[] = [
 
 /** Understood, so that a slip is told from what is yet to come. */
 const UNAVAILABLE: readonly Verb[] = [
-  unavailable("diff", "[FILE]", "the running config against a file"),
-  unavailable("reload", "", "read the config again"),
   unavailable("top", "", "what is going on, live"),
   unavailable("tail", "[--errors] [--route R]", "requests as they end"),
   unavailable("bench", "[--quick] [--json FILE]", "measure this machine"),
@@ -288,6 +316,7 @@ export const VERBS: readonly Verb[] = [
   ...SERVING,
   ...CONFIG,
   ...RUNNING,
+  ...RELOADING,
   ...DUTIES,
   ...SMALL,
   ...UNAVAILABLE,

@@ -5,25 +5,24 @@ import type { Logger } from "pino";
 import type { Purge, PurgeCount } from "../cache/purge.ts";
 import { systemClock } from "../clock.ts";
 import type { RequestHead } from "../http/message.ts";
-import { CONFIG_LOADED_SECONDS, RELOAD_SUCCEEDED } from "../telemetry/metric-table.ts";
 import { MetricsReport } from "../telemetry/metrics-report.ts";
-import type { MetricBlock, Metrics } from "../telemetry/metrics.ts";
+import type { MetricBlock } from "../telemetry/metrics.ts";
 import type { ReportedReadings } from "../telemetry/readings.ts";
 import { StatusReport } from "../telemetry/status-report.ts";
 import { type Admin, createAdmin } from "./admin.ts";
 import type { Explanation } from "./explain.ts";
-import type { GatewayConfig } from "./gateway-config.ts";
 import type { TargetControl } from "./target-control.ts";
 import { urlOf } from "./listen-url.ts";
 import { packageVersion } from "./package-version.ts";
+import type { Reloader } from "./reloader.ts";
 
 export interface AdminServiceParts {
-  readonly config: GatewayConfig;
+  /** The listener is that of the config that serves now, for good. */
+  readonly reloader: Reloader;
   readonly logger: Logger;
   readonly engine: string;
   /** Counters of all threads, and those that this service counts on itself. */
   readonly blocks: readonly MetricBlock[];
-  readonly metrics: Metrics;
   state(): "starting" | "ready" | "draining";
   /** The public listeners, once they are bound. */
   listen(): readonly string[];
@@ -45,20 +44,19 @@ export class AdminService {
 
   constructor(parts: AdminServiceParts) {
     this.#parts = parts;
-    const { engine, blocks, metrics } = parts;
+    const { engine, blocks } = parts;
     this.#report = new MetricsReport({ version: packageVersion(), engine, blocks });
     this.#status = new StatusReport(this.#report, systemClock);
-    metrics.set(RELOAD_SUCCEEDED, 1);
-    metrics.set(CONFIG_LOADED_SECONDS, systemClock.nowMs() / 1000);
   }
 
   /** Binds the admin listener, if the config has one. Rejects with the system's error. */
   async listen(): Promise<string | null> {
-    const { config, logger, state, readings, targets } = this.#parts;
-    if (config.admin === null) return null;
+    const { reloader, logger, state, readings, targets } = this.#parts;
+    const { admin } = reloader.config;
+    if (admin === null) return null;
     const { dashboardFiles } = await import("./dashboard.ts");
     this.#admin = createAdmin({
-      token: config.admin.token,
+      token: admin.token,
       readiness: () => ({ ready: state() === "ready", reason: state() }),
       metrics: async () => ({
         type: this.#report.contentType,
@@ -68,9 +66,10 @@ export class AdminService {
         listen: this.#parts.listen(),
         ...this.#status.read(await readings()),
       }),
-      config: () => config,
+      config: () => reloader.config,
+      reload: () => reloader.reload(),
       targets: {
-        zone: targets.zone,
+        zone: () => targets.zone,
         list: async (upstream) => targets.list(upstream, (await readings()).targets),
         submit: (change) => targets.submit(change),
       },
@@ -79,8 +78,8 @@ export class AdminService {
       page: dashboardFiles(),
       onError: (error) => logger.error({ error }, "an admin request failed"),
     });
-    const { port } = await this.#admin.listen(config.admin.address);
-    return urlOf({ ...config.admin.address, port });
+    const { port } = await this.#admin.listen(admin.address);
+    return urlOf({ ...admin.address, port });
   }
 
   async close(): Promise<void> {

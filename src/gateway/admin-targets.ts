@@ -14,7 +14,7 @@ import {
 /** What the admin listener asks of whoever keeps the targets. */
 export interface TargetAdmin {
   /** Where this gateway runs; null where that is not known. */
-  readonly zone: string | null;
+  zone(): string | null;
   /** A JSON value for /targets; of one upstream where that is given. */
   list(upstream: string | null): Promise<readonly object[] | null>;
   submit(change: TargetChange): Promise<ChangeResult>;
@@ -36,7 +36,7 @@ export async function listTargets(context: Context, targets: TargetAdmin): Promi
 }
 
 export async function addTarget(context: Context, targets: TargetAdmin): Promise<Response> {
-  const reading = readAddition(await contentOf(context), targets.zone);
+  const reading = readAddition(await contentOf(context), targets.zone());
   return answer(context, targets, reading, {});
 }
 

@@ -15,6 +15,7 @@ import { redactConfig } from "./config-redaction.ts";
 import type { ListenAddress } from "./gateway-config.ts";
 import { readExplained } from "./explain-request.ts";
 import { readPurge } from "./purge-request.ts";
+import type { ReloadOutcome } from "./reloader.ts";
 
 /** Content of a request, in bytes; a purge is a URL. Past it: 413. */
 const BODY_BYTES_MAX = 64 * 1024;
@@ -56,6 +57,8 @@ export interface AdminDependencies {
   readonly targets: TargetAdmin;
   /** Removes stored responses or makes them stale, and says how many there were. */
   purge(purge: Purge): PurgeCount | Promise<PurgeCount>;
+  /** Reads the config again. */
+  reload(): Promise<ReloadOutcome>;
   /** What would become of a request; a JSON value, or null where no thread answers. */
   explain(request: RequestHead): unknown;
   /** Files of the dashboard by path: "/", "/dashboard.js", … */
@@ -183,6 +186,7 @@ function adminRoutes(dependencies: AdminDependencies): Route[] {
       "guarded",
       (context) => changeTarget(context, dependencies.targets),
     ],
+    ["POST", "/reload", "guarded", (context) => reload(context, dependencies)],
     ["POST", "/purge", "guarded", (context) => purge(context, dependencies)],
   ];
 }
@@ -202,6 +206,17 @@ async function explain(context: AdminContext, dependencies: AdminDependencies): 
   const explanation = await dependencies.explain(reading.request);
   if (explanation !== null) return context.json(explanation);
   return context.json({ error: "unavailable", detail: "no worker answers" }, 503);
+}
+
+async function reload(context: AdminContext, dependencies: AdminDependencies): Promise<Response> {
+  const outcome = await dependencies.reload();
+  if (outcome.kind === "applied") return context.json({ changes: outcome.changes });
+  if (outcome.kind === "refused") {
+    const { problems } = outcome;
+    return context.json({ error: "invalid_config", detail: problems.join("\n"), problems }, 422);
+  }
+  const detail = "the config came from no file; there is nothing to read again";
+  return context.json({ error: "no_config_file", detail }, 409);
 }
 
 async function purge(context: AdminContext, dependencies: AdminDependencies): Promise<Response> {

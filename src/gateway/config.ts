@@ -2,6 +2,7 @@
 // every problem with it in one pass. The environment is an argument. A config that does not
 // validate gives no GatewayConfig at all.
 
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -42,9 +43,11 @@ const PROGRAM = /\.[mc]?[jt]s$/;
  */
 export async function checkFile(path: string, context: ConfigContext): Promise<CheckedConfig> {
   if (!PROGRAM.test(path)) return checkText(await readFile(path, "utf8"), path, context);
-  // Reading first gives a missing file the same error as above, and not a module loader's.
-  await readFile(path);
-  const module: unknown = await import(pathToFileURL(resolve(path)).href);
+  // Reading first gives a missing file the same error as above, and not a module loader's. Other
+  // content is another module: a module that was imported once is never read again.
+  const digest = createHash("sha256").update(await readFile(path));
+  const { href } = pathToFileURL(resolve(path));
+  const module: unknown = await import(`${href}?${digest.digest("hex").slice(0, 16)}`);
   const exported = module as { readonly default?: unknown; readonly config?: unknown };
   const source = { value: exported.default ?? exported.config, locate: () => null };
   return check(source, path, context);

@@ -18,12 +18,11 @@ import type { HitPath } from "./hit-path.ts";
 import type { RequestIds } from "./request-ids.ts";
 import type { TrustNetwork } from "./trust-network.ts";
 
-export interface GatewayHandlerOptions {
+/** What a config becomes for the requests that it serves. */
+export interface Service {
   readonly app: App;
   readonly hitPath: HitPath;
   readonly accounts: ExchangeAccounts;
-  readonly metrics: Metrics;
-  readonly ids: RequestIds;
   /** null: nobody is believed. */
   readonly trust: TrustNetwork | null;
 }
@@ -32,16 +31,26 @@ export interface GatewayHandlerOptions {
 const REQUEST_ID = /^[A-Za-z0-9._~+/=:-]{1,128}$/;
 
 export class GatewayHandler implements WireHandler {
-  readonly #options: GatewayHandlerOptions;
-  readonly #hitPath: HitPath;
+  readonly #metrics: Metrics;
+  readonly #ids: RequestIds;
+  #service: Service;
+  #hitPath: HitPath;
   /** Exchanges that have not ended. */
   active = 0;
   /** Open connections. */
   open = 0;
 
-  constructor(options: GatewayHandlerOptions) {
-    this.#options = options;
-    this.#hitPath = options.hitPath;
+  constructor(service: Service, { metrics, ids }: { metrics: Metrics; ids: RequestIds }) {
+    this.#service = service;
+    this.#hitPath = service.hitPath;
+    this.#metrics = metrics;
+    this.#ids = ids;
+  }
+
+  /** Every request that comes from now on is served by another config. */
+  adopt(service: Service): void {
+    this.#service = service;
+    this.#hitPath = service.hitPath;
   }
 
   get tail(): Uint8Array | null {
@@ -59,7 +68,7 @@ export class GatewayHandler implements WireHandler {
   exchange(exchange: Exchange): void {
     this.active++;
     if (this.#isMisdirected(exchange)) exchange.fail(misdirected());
-    else this.#options.app.handle(exchange);
+    else this.#service.app.handle(exchange);
   }
 
   /**
@@ -68,25 +77,24 @@ export class GatewayHandler implements WireHandler {
    */
   #isMisdirected({ request, client }: Exchange): boolean {
     if (request.scheme !== "https" || client.secure) return false;
-    return this.#options.trust?.has(client.address) !== true;
+    return this.#service.trust?.has(client.address) !== true;
   }
 
   finished(exchange: Exchange, durationMs: number): void {
     this.active--;
-    this.#options.accounts.finished(exchange, durationMs);
+    this.#service.accounts.finished(exchange, durationMs);
   }
 
   rejected(rejection: Rejection): void {
-    this.#options.accounts.rejected(rejection);
+    this.#service.accounts.rejected(rejection);
   }
 
   newId(): string {
-    const { ids } = this.#options;
-    return ids.text(ids.nextNumber());
+    return this.#ids.text(this.#ids.nextNumber());
   }
 
   idOf(request: RequestHead, client: ClientAddress): string {
-    const { trust } = this.#options;
+    const { trust } = this.#service;
     const id = trust === null ? undefined : getField(request.fields, "x-request-id");
     if (id === undefined || !REQUEST_ID.test(id)) return this.newId();
     return trust?.has(client.address) === true ? id : this.newId();
@@ -94,15 +102,15 @@ export class GatewayHandler implements WireHandler {
 
   connections(change: 1 | -1): void {
     this.open += change;
-    if (change > 0) this.#options.metrics.add(CONNECTIONS_ACCEPTED, 1);
+    if (change > 0) this.#metrics.add(CONNECTIONS_ACCEPTED, 1);
   }
 
   connectionRefused(): void {
-    this.#options.metrics.add(CONNECTIONS_REFUSED, 1);
+    this.#metrics.add(CONNECTIONS_REFUSED, 1);
   }
 
   received(bytes: number): void {
-    this.#options.metrics.add(BYTES_RECEIVED, bytes);
+    this.#metrics.add(BYTES_RECEIVED, bytes);
   }
 }
 

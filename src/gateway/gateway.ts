@@ -14,6 +14,7 @@ import type { GatewayConfig } from "./gateway-config.ts";
 import { newIdentity, newSeed } from "./gateway-identity.ts";
 import { type LogSinks, openLogSinks } from "./log-sinks.ts";
 import { redisState } from "./redis-tier.ts";
+import { type LoadConfig, Reloader, type ReloadOutcome } from "./reloader.ts";
 import { TargetControl } from "./target-control.ts";
 import { ServingThread } from "./serving-thread.ts";
 
@@ -21,6 +22,11 @@ import { ServingThread } from "./serving-thread.ts";
 export interface Bound {
   readonly urls: string[];
   readonly adminUrl: string | null;
+}
+
+export interface GatewayOptions {
+  /** Where `reload` reads the config again. */
+  readonly load?: LoadConfig;
 }
 
 /** A gateway in this thread, or in threads of its own. */
@@ -31,6 +37,8 @@ export interface Serving {
   readonly redis: "up" | "down" | null;
   /** Binds all listeners, or none: then it rejects with the system's error, and is closed. */
   listen(): Promise<Bound>;
+  /** Reads the config again, and serves it from the next request on if it is good. Never rejects. */
+  reload(): Promise<ReloadOutcome>;
   /**
    * Takes no new work, finishes what is under way for `graceMs`, then resets it. Resolves when all
    * is closed.
@@ -41,27 +49,28 @@ export interface Serving {
 export interface Gateway extends Serving {
   /** Answers a Request without a socket, by the same routes, cache and clusters. Never rejects. */
   fetch(request: Request): Promise<Response>;
+  /** As `reload`, from elsewhere. */
+  reloadFrom(load: LoadConfig): Promise<ReloadOutcome>;
   /** What would become of a request, and why. Changes nothing, and asks no origin. */
   explain(request: RequestHead): Explanation;
 }
 
 /** A gateway in the calling thread, however many workers the config asks for. */
-export function createGateway(config: GatewayConfig): Gateway {
-  return new GatewayProcess(config);
+export function createGateway(config: GatewayConfig, options: GatewayOptions = {}): Gateway {
+  return new GatewayProcess(config, options);
 }
 
 class GatewayProcess implements Gateway {
-  readonly #config: GatewayConfig;
   readonly #sinks: LogSinks;
   readonly #thread: ServingThread;
+  readonly #reloader: Reloader;
   readonly #admin: AdminService;
   readonly #targets: TargetControl;
   #state: "starting" | "ready" | "draining" = "starting";
   #urls: readonly string[] = [];
   #closing: Promise<void> | null = null;
 
-  constructor(config: GatewayConfig) {
-    this.#config = config;
+  constructor(config: GatewayConfig, { load = null }: { readonly load?: LoadConfig | null }) {
     this.#sinks = openLogSinks(config.log);
     const { log: sink, access } = this.#sinks;
     const logger = createLogger({ level: config.log.level, sink, clock: systemClock });
@@ -69,11 +78,13 @@ class GatewayProcess implements Gateway {
       config,
       {
         prepare: async (update) => {
-          this.#thread.prepareTargets(update);
+          await this.#thread.prepare(update);
           return null;
         },
-        commit: (update) => this.#thread.commitTargets(update),
-        abandon: () => this.#thread.abandonTargets(),
+        commit: (update) => {
+          this.#thread.commit(update);
+        },
+        abandon: () => this.#thread.abandon(),
         probed: (target, isGood) => this.#thread.probed(target, isGood),
       },
       logger,
@@ -91,12 +102,18 @@ class GatewayProcess implements Gateway {
       peers: null,
       reusePort: false,
     });
-    this.#admin = new AdminService({
+    this.#reloader = new Reloader({
       config,
+      load,
+      apply: (next) => this.#apply(next),
+      metrics,
+      logger,
+    });
+    this.#admin = new AdminService({
+      reloader: this.#reloader,
       logger,
       engine: this.#thread.engine,
       blocks: [block],
-      metrics,
       state: () => this.#state,
       listen: () => this.#urls,
       readings: () => this.#readings(),
@@ -137,7 +154,21 @@ class GatewayProcess implements Gateway {
     return this.#thread.explain(request);
   }
 
-  close({ graceMs = this.#config.shutdownGraceMs } = {}): Promise<void> {
+  reload(): Promise<ReloadOutcome> {
+    return this.#reloader.reload();
+  }
+
+  reloadFrom(load: LoadConfig): Promise<ReloadOutcome> {
+    return this.#reloader.reloadFrom(load);
+  }
+
+  async #apply(config: GatewayConfig): Promise<void> {
+    if (this.#state !== "ready") throw new Error(`the gateway is ${this.#state}`);
+    await this.#targets.reconfigure(config);
+    this.#urls = this.#thread.urls;
+  }
+
+  close({ graceMs = this.#reloader.config.shutdownGraceMs } = {}): Promise<void> {
     this.#closing ??= this.#shutDown(graceMs);
     return this.#closing;
   }

@@ -32,7 +32,7 @@ export class LoadShedder {
   delayMs = 0;
   memoryShare = 0;
   readonly shed: Record<Priority, number> = { low: 0, normal: 0, high: 0 };
-  readonly #config: ShedConfig;
+  #config: ShedConfig;
   readonly #gauge: LoadGauge;
   #timer: NodeJS.Timeout | null = null;
   #dueMs = 0;
@@ -41,6 +41,13 @@ export class LoadShedder {
   constructor(config: ShedConfig, gauge: LoadGauge) {
     this.#config = config;
     this.#gauge = gauge;
+  }
+
+  /** Other limits from now on. */
+  configure(config: ShedConfig): void {
+    this.#config = config;
+    this.stop();
+    this.start();
   }
 
   start(): void {

@@ -14,6 +14,8 @@ import type { SecondTierReading } from "../telemetry/readings.ts";
 import type { GatewayConfig, RedisConfig } from "./gateway-config.ts";
 
 export interface RedisTier {
+  /** The cache uses it from now on. */
+  attach(): void;
   /** Resolves when it is known whether Redis can be reached, or after a moment. Never rejects. */
   open(): Promise<void>;
   /** Tells all instances of a purge; resolves false where that has to wait for Redis. */
@@ -65,8 +67,8 @@ export function createRedisTier(config: GatewayConfig, parts: TierParts): RedisT
       },
     },
   );
-  cache.attach(store);
   return {
+    attach: () => cache.attach(store),
     open: () => store.open(),
     publish: (purge) => store.publish(purge),
     reading: () => readingOf(store),

@@ -2,6 +2,7 @@
 // from the first bind to the last connection. Composes; decides nothing about single requests.
 // Knows nothing of other threads but what it is given.
 
+import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import { Cache } from "../cache/cache.ts";
 import { CACHE_DEFAULTS, type CacheOptions } from "../cache/cache-state.ts";
@@ -13,34 +14,33 @@ import { CorePools } from "../core/pool-queue.ts";
 import type { RequestHead } from "../http/message.ts";
 import type { AccessLog } from "../telemetry/access-log.ts";
 import { EventLoopLag } from "../telemetry/event-loop-lag.ts";
-import { CACHE_HITS } from "../telemetry/metric-table.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { ThreadReadings } from "../telemetry/readings.ts";
 import type { ClusterEvents } from "../upstream/balancer.ts";
 import { OriginIo } from "../upstream/origin-io.ts";
 import type { ProbedTarget } from "../upstream/prober.ts";
 import { InputStage } from "../wire/input-stage.ts";
-import { Listener } from "../wire/listener.ts";
-import { App } from "./app.ts";
 import { countInCells } from "./cache-cells.ts";
 import { DateClock } from "./date-clock.ts";
 import { type Explanation, explain } from "./explain.ts";
-import { ExchangeAccounts } from "./exchange-accounts.ts";
-import { clientBehind, type GatewayIdentity, responseVia } from "./forwarding.ts";
+import type { GatewayIdentity } from "./forwarding.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
-import { GatewayHandler } from "./gateway-handler.ts";
-import { buildGeneration, type Generation, retireGeneration } from "./generation.ts";
-import { answerHealth } from "./health.ts";
-import { HitPath } from "./hit-path.ts";
+import { GatewayHandler, type Service } from "./gateway-handler.ts";
+import {
+  buildGeneration,
+  type Generation,
+  type GenerationParts,
+  haveSameRules,
+  retireGeneration,
+} from "./generation.ts";
+import { ListenerSet } from "./listener-set.ts";
 import { LoadShedder, threadGauge } from "./load-shedder.ts";
-import { urlOf } from "./listen-url.ts";
-import { Proxy } from "./proxy.ts";
 import { purgeForms } from "./purge-form.ts";
 import { createRedisTier, type RedisTier } from "./redis-tier.ts";
 import { RequestIds } from "./request-ids.ts";
 import { serveFetch } from "./serve-fetch.ts";
-import type { TargetSets, TargetUpdate } from "./target-registry.ts";
-import { TrustNetwork } from "./trust-network.ts";
+import { buildService, type ServiceParts } from "./service.ts";
+import type { TargetSets, ThreadUpdate } from "./target-registry.ts";
 import type { PurgeTelling } from "./worker-messages.ts";
 import { wireLimits } from "./wire-limits.ts";
 
@@ -61,70 +61,91 @@ export interface ServingParts {
   readonly reusePort: boolean;
 }
 
+/** Built beside what serves, for an update that is not decided yet. */
+interface Prepared {
+  readonly id: number;
+  /** It serves from now on. */
+  commit(): void;
+  /** It never served. */
+  discard(): void;
+}
+
 export class ServingThread {
   readonly cache: Cache;
   readonly #parts: ServingParts;
-  readonly #config: GatewayConfig;
   readonly #clock = systemClock;
   readonly #core: Core;
   readonly #stage: InputStage;
   readonly #ids = new RequestIds();
   readonly #date = new DateClock(this.#clock);
-  readonly #metrics: Metrics;
   readonly #logger: Logger;
   readonly #lag = new EventLoopLag();
   readonly #shedder: LoadShedder;
   /** null: memory is the only tier. */
-  readonly #tier: RedisTier | null;
-  readonly #generation: Generation;
-  readonly #app: App;
+  #tier: RedisTier | null;
+  readonly #generationParts: GenerationParts;
+  readonly #serviceParts: ServiceParts;
+  #generation: Generation;
+  #service: Service;
   readonly #handler: GatewayHandler;
-  readonly #accounts: ExchangeAccounts;
-  /** Built for an update that is not decided yet; puts it in place. */
-  #prepared: { readonly id: number; readonly commits: readonly (() => void)[] } | null = null;
-  #listeners: Listener[] = [];
+  readonly #listeners: ListenerSet;
+  /** Ends of generations that have exchanges under way. */
+  readonly #retiring = new Set<Promise<void>>();
+  #prepared: Prepared | null = null;
   #state: "starting" | "ready" | "draining" = "starting";
 
   constructor(parts: ServingParts) {
-    const { config, metrics, logger, accessLog } = parts;
+    const { config, metrics, logger, accessLog, identity } = parts;
     this.#parts = parts;
-    this.#config = config;
-    this.#metrics = metrics;
     this.#logger = logger;
     const nowMs = (): number => this.#clock.monotonicMs();
     this.#shedder = new LoadShedder(config.shed, threadGauge(nowMs, config.shed.memoryBytes));
     this.#core = loadCore({ seed: parts.seed });
     const pools = new CorePools(this.#core);
     this.#stage = new InputStage(this.#core, pools);
-    this.cache = new Cache(
-      this.#core,
-      this.#clock,
-      cacheOptions(config, this.#ids.prefix),
-      parts.peers,
-    );
+    const options = cacheOptions(config, this.#ids.prefix);
+    this.cache = new Cache(this.#core, this.#clock, options, parts.peers);
     countInCells(this.cache.stats, metrics);
-    this.#tier = createRedisTier(config, {
-      cache: this.cache,
-      clock: this.#clock,
-      logger,
-      formsOf: (purge) => purgeForms(purge, this.#generation.routes),
-    });
-    this.#generation = buildGeneration(config, {
+    this.#tier = this.#createTier(config);
+    this.#generationParts = {
       clock: this.#clock,
       metrics,
       io: new OriginIo(this.#core, pools),
-      targets: parts.targets,
       events: (upstream) => this.#clusterEvents(upstream),
-    });
-    const trust = new TrustNetwork(config.trust);
-    this.#accounts = new ExchangeAccounts({
+    };
+    this.#generation = buildGeneration(config, parts.targets, this.#generationParts);
+    const date = (): string => this.#date.text();
+    this.#serviceParts = {
+      core: this.#core,
+      cache: this.cache,
+      clock: this.#clock,
       metrics,
+      logger,
       accessLog,
-      clientOf: ({ request, client }) =>
-        clientBehind(request.fields, client.address, (address) => trust.has(address)),
+      ids: this.#ids,
+      identity,
+      shedder: this.#shedder,
+      date,
+      state: () => this.#state,
+    };
+    this.#service = buildService(this.#generation, this.#serviceParts);
+    this.#handler = new GatewayHandler(this.#service, { metrics, ids: this.#ids });
+    this.#listeners = new ListenerSet({
+      handler: this.#handler,
+      clock: this.#clock,
+      stage: this.#stage,
+      date,
+      reusePort: parts.reusePort,
     });
-    this.#app = this.#buildApp(trust);
-    this.#handler = this.#buildHandler(accessLog, config.trust.length > 0 ? trust : null);
+  }
+
+  get #config(): GatewayConfig {
+    return this.#generation.config;
+  }
+
+  /** Of the public listeners, in the order of the config. */
+  get urls(): string[] {
+    return this.#listeners.urls;
   }
 
   get engine(): Engine {
@@ -146,71 +167,108 @@ export class ServingThread {
     this.#generation.clusters.get(upstream)?.probed(target, isGood);
   }
 
-  /** Builds what other sets of targets need; nothing changes yet. */
-  prepareTargets({ id, sets }: TargetUpdate): void {
-    const commits = [...sets].flatMap(([upstream, targets]) => {
+  /**
+   * Builds what an update needs beside what serves. Rejects with what is wrong; then nothing has
+   * changed.
+   */
+  async prepare({ id, sets, config }: ThreadUpdate): Promise<void> {
+    if (config !== null) {
+      this.#prepared = { id, ...(await this.#prepareConfig(config, sets)) };
+      return;
+    }
+    const steps = this.#prepareTargets(sets);
+    const commit = (): void => {
+      for (const step of steps) step();
+    };
+    this.#prepared = { id, commit, discard: () => {} };
+  }
+
+  /**
+   * Puts it in place, all in this turn. False for a config that was not prepared: this thread can
+   * serve no more.
+   */
+  commit({ id, sets, config }: ThreadUpdate): boolean {
+    const prepared = this.#prepared;
+    this.#prepared = null;
+    if (prepared?.id === id) prepared.commit();
+    else if (config === null) for (const step of this.#prepareTargets(sets)) step();
+    else return false;
+    return true;
+  }
+
+  /** Forgets what was prepared. */
+  abandon(): void {
+    this.#prepared?.discard();
+    this.#prepared = null;
+  }
+
+  #prepareTargets(sets: TargetSets): readonly (() => void)[] {
+    return [...sets].flatMap(([upstream, targets]) => {
       const cluster = this.#generation.clusters.get(upstream);
       return cluster === undefined ? [] : [cluster.prepare(targets)];
     });
-    this.#prepared = { id, commits };
   }
 
-  /** Puts them in place, all in this turn. */
-  commitTargets(update: TargetUpdate): void {
-    if (this.#prepared?.id !== update.id) this.prepareTargets(update);
-    for (const commit of this.#prepared?.commits ?? []) commit();
-    this.#prepared = null;
+  async #prepareConfig(config: GatewayConfig, sets: TargetSets): Promise<Omit<Prepared, "id">> {
+    const before = this.#generation;
+    const generation = buildGeneration(config, sets, this.#generationParts, before);
+    const tier = tiersAlike(config, before.config) ? this.#tier : this.#createTier(config);
+    const discard = (): void => {
+      void retireGeneration(generation, before);
+      if (tier !== this.#tier) void tier?.close();
+    };
+    try {
+      if (tier !== this.#tier) await tier?.open();
+      const listeners = await this.#listeners.prepare(config.listen, wireLimits(config.limits));
+      return {
+        commit: () => {
+          listeners.commit(config.shutdownGraceMs);
+          this.#serve(generation, tier);
+        },
+        discard: () => {
+          void listeners.discard();
+          discard();
+        },
+      };
+    } catch (error) {
+      discard();
+      throw error;
+    }
   }
 
-  abandonTargets(): void {
-    this.#prepared = null;
+  /** From the next request on. Nothing here can fail. */
+  #serve(generation: Generation, tier: RedisTier | null): void {
+    const before = this.#generation;
+    const { config } = generation;
+    generation.settle();
+    this.#generation = generation;
+    this.#service = buildService(generation, this.#serviceParts);
+    this.#handler.adopt(this.#service);
+    this.#logger.level = config.log.level;
+    this.#shedder.configure(config.shed);
+    const options = cacheOptions(config, this.#ids.prefix);
+    if (!isDeepStrictEqual(options, cacheOptions(before.config, this.#ids.prefix))) {
+      this.cache.configure(options);
+    }
+    if (tier !== this.#tier) {
+      void this.#tier?.close();
+      this.#tier = tier;
+      if (tier === null) this.cache.attach(null);
+      else tier.attach();
+    }
+    if (!haveSameRules(before, generation)) this.cache.forgetOnTheWay();
+    const retired = retireGeneration(before, generation).then(() => {
+      this.#retiring.delete(retired);
+    });
+    this.#retiring.add(retired);
   }
 
-  #buildApp(trust: TrustNetwork): App {
-    const { identity } = this.#parts;
-    const date = (): string => this.#date.text();
-    const proxy = new Proxy({
-      core: this.#core,
+  #createTier(config: GatewayConfig): RedisTier | null {
+    return createRedisTier(config, {
       cache: this.cache,
       clock: this.#clock,
-      metrics: this.#metrics,
-      trust,
-      shedder: this.#shedder,
-      identity,
-      via: responseVia(identity),
-      coalesce: this.#config.cache.coalesce,
-      date,
-    });
-    return new App({
-      routes: this.#generation.routes,
-      serve: (exchange, route) => proxy.serve(exchange, route),
-      health: this.#config.health,
-      answerHealth: (exchange) => answerHealth(exchange, this.#state, date()),
-      date,
-      onError: (error) => this.#logger.error({ error }, "a middleware failed"),
-    });
-  }
-
-  #buildHandler(accessLog: AccessLog | null, trust: TrustNetwork | null): GatewayHandler {
-    const hitPath = new HitPath({
-      core: this.#core,
-      store: this.cache.store,
-      clock: this.#clock,
-      metrics: this.#metrics,
-      accessLog,
-      ids: this.#ids,
-      trust,
-      countHit: () => {
-        this.#metrics.add(CACHE_HITS, 1);
-      },
-    });
-    return new GatewayHandler({
-      app: this.#app,
-      hitPath,
-      accounts: this.#accounts,
-      metrics: this.#metrics,
-      ids: this.#ids,
-      trust,
+      logger: this.#logger,
+      formsOf: (purge) => purgeForms(purge, this.#generation.routes),
     });
   }
 
@@ -250,31 +308,21 @@ export class ServingThread {
 
   /** Binds all public listeners. Rejects with the system's error; `close` gives back the rest. */
   async listen(): Promise<string[]> {
+    const { listen, limits, shutdownGraceMs } = this.#config;
+    this.#tier?.attach();
     await this.#tier?.open();
     this.#shedder.start();
-    const urls: string[] = [];
-    for (const address of this.#config.listen) {
-      const listener = new Listener(address, {
-        handler: this.#handler,
-        limits: wireLimits(this.#config.limits),
-        clock: this.#clock,
-        stage: this.#stage,
-        date: () => this.#date.text(),
-        reusePort: this.#parts.reusePort,
-      });
-      this.#listeners.push(listener);
-      const port = await listener.listen();
-      urls.push(urlOf({ ...address, port }));
-    }
+    const listeners = await this.#listeners.prepare(listen, wireLimits(limits));
+    listeners.commit(shutdownGraceMs);
     this.#state = "ready";
-    return urls;
+    return this.urls;
   }
 
   /** Bound, so that it can be handed to Bun.serve and Deno.serve as it is. */
   readonly fetch = (request: Request): Promise<Response> =>
     serveFetch(request, {
-      app: this.#app,
-      accounts: this.#accounts,
+      app: this.#service.app,
+      accounts: this.#service.accounts,
       clock: this.#clock,
       id: this.#handler.newId(),
       date: () => this.#date.text(),
@@ -309,12 +357,22 @@ export class ServingThread {
   /** Takes no new work, lets what is under way finish for `graceMs`, then breaks it off. */
   async close(graceMs: number): Promise<void> {
     this.drain();
-    await Promise.all(this.#listeners.map((listener) => listener.close(graceMs)));
-    await retireGeneration(this.#generation);
+    this.abandon();
+    await this.#listeners.close(graceMs);
+    await Promise.all([retireGeneration(this.#generation), ...this.#retiring]);
     await this.#tier?.close();
     this.#lag.close();
     this.#shedder.stop();
   }
+}
+
+/** What the second tier is made from is the same. */
+function tiersAlike(one: GatewayConfig, other: GatewayConfig): boolean {
+  const parts = ({ cache }: GatewayConfig): unknown => {
+    const { redis, memoryBytesMax, objectBytesMax, variantsMax } = cache;
+    return redis !== null && memoryBytesMax > 0 ? { redis, objectBytesMax, variantsMax } : null;
+  };
+  return isDeepStrictEqual(parts(one), parts(other));
 }
 
 function cacheOptions({ cache }: GatewayConfig, requestIdPrefix: string): CacheOptions {

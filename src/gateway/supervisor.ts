@@ -16,14 +16,16 @@ import { mergeReadings } from "../telemetry/merged-readings.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import type { ReportedReadings, WorkerReading } from "../telemetry/readings.ts";
 import { AdminService } from "./admin-service.ts";
-import type { Bound, Serving } from "./gateway.ts";
+import type { Bound, GatewayOptions, Serving } from "./gateway.ts";
 import type { Explanation } from "./explain.ts";
-import type { GatewayConfig } from "./gateway-config.ts";
+import type { GatewayConfig, ListenAddress } from "./gateway-config.ts";
 import { newIdentity, newSeed } from "./gateway-identity.ts";
 import { type LogSinks, openLogSinks } from "./log-sinks.ts";
+import { urlOf } from "./listen-url.ts";
 import { redisState } from "./redis-tier.ts";
+import { type LoadConfig, Reloader, type ReloadOutcome } from "./reloader.ts";
 import { type ControlledThreads, TargetControl } from "./target-control.ts";
-import type { TargetUpdate } from "./target-registry.ts";
+import type { ThreadUpdate } from "./target-registry.ts";
 import { claimPorts } from "./reuse-port.ts";
 import type { ToWorker, WorkerStart } from "./worker-messages.ts";
 import { programOf, withoutMiddleware } from "./worker-program.ts";
@@ -47,16 +49,19 @@ interface Seat {
   startedMs: number;
 }
 
-export function createSupervisor(config: GatewayConfig, count: number): Serving {
-  return new Supervisor(config, count);
+export function createSupervisor(
+  config: GatewayConfig,
+  count: number,
+  options: GatewayOptions = {},
+): Serving {
+  return new Supervisor(config, count, options);
 }
 
 class Supervisor implements Serving {
-  readonly #config: GatewayConfig;
   readonly #sinks: LogSinks;
   readonly #logger: Logger;
+  readonly #reloader: Reloader;
   readonly #shared: SharedState;
-  readonly #metrics: Metrics;
   readonly #seats: Seat[];
   readonly #identity = newIdentity();
   readonly #seed = newSeed();
@@ -64,6 +69,8 @@ class Supervisor implements Serving {
   /** One for all workers; a worker that takes a seat hears of health with the next check. */
   readonly #targets: TargetControl;
   #served: GatewayConfig;
+  /** What they serve if the change that is being prepared is one of the config. */
+  #next: Pick<WorkerStart, "config" | "program"> | null = null;
   /** Purges that the workers were told of. */
   #purges = 0;
   #program: WorkerStart["program"] = null;
@@ -74,14 +81,23 @@ class Supervisor implements Serving {
   #urls: readonly string[] = [];
   #closing: Promise<void> | null = null;
 
-  constructor(config: GatewayConfig, count: number) {
-    this.#config = config;
+  constructor(
+    config: GatewayConfig,
+    count: number,
+    { load = null }: { readonly load?: LoadConfig | null },
+  ) {
     this.#sinks = openLogSinks(config.log);
     const { level } = config.log;
     this.#logger = createLogger({ level, sink: this.#sinks.log, clock: systemClock });
     this.#targets = new TargetControl(config, this.#targetThreads(), this.#logger);
     this.#shared = createSharedState(count);
-    this.#metrics = new Metrics(this.#shared.ownBlock);
+    this.#reloader = new Reloader({
+      config,
+      load,
+      apply: (next) => this.#apply(next),
+      metrics: new Metrics(this.#shared.ownBlock),
+      logger: this.#logger,
+    });
     this.#served = withoutMiddleware(workerShare(config, count));
     this.#seats = Array.from({ length: count }, () => {
       return { thread: null, restarts: 0, backoffMs: BACKOFF_MS, startedMs: 0 };
@@ -114,6 +130,36 @@ class Supervisor implements Serving {
       await this.close({ graceMs: 0 });
       throw error;
     }
+  }
+
+  reload(): Promise<ReloadOutcome> {
+    return this.#reloader.reload();
+  }
+
+  /** The config that serves. */
+  get #config(): GatewayConfig {
+    return this.#reloader.config;
+  }
+
+  async #apply(config: GatewayConfig): Promise<void> {
+    if (this.#state !== "ready") throw new Error(`the gateway is ${this.#state}`);
+    await this.#targets.reconfigure(config);
+    this.#logger.level = config.log.level;
+    // Each answers behind what it was told before: the config serves everywhere.
+    await Promise.all(
+      this.#seats.map(async ({ thread }) => thread?.ready === true && thread.read()),
+    );
+  }
+
+  /** Addresses that are listened on keep their ports; the others must be free. */
+  async #claim(listen: readonly ListenAddress[]): Promise<ListenAddress[]> {
+    const { listen: before } = this.#config;
+    const known = listen.map((address, index) => {
+      const at = address.port === 0 ? index : before.findIndex((one) => alike(one, address));
+      return alike(before[at], address) ? this.#served.listen[at] : undefined;
+    });
+    const claimed = await claimPorts(listen.filter((_, index) => known[index] === undefined));
+    return listen.map((address, index) => known[index] ?? claimed.shift() ?? address);
   }
 
   close({ graceMs = this.#config.shutdownGraceMs } = {}): Promise<void> {
@@ -198,11 +244,10 @@ class Supervisor implements Serving {
 
   #createAdmin(): AdminService {
     return new AdminService({
-      config: this.#config,
+      reloader: this.#reloader,
       logger: this.#logger,
       engine: this.#engine,
       blocks: [...this.#shared.workerBlocks, this.#shared.ownBlock],
-      metrics: this.#metrics,
       state: () => this.#state,
       listen: () => this.#urls,
       readings: () => this.#readings(),
@@ -218,17 +263,40 @@ class Supervisor implements Serving {
       for (const { thread } of this.#seats) thread?.send(message);
     };
     return {
-      prepare: (update) => this.#prepareTargets(update),
-      commit: (update) => tell({ kind: "commit", update }),
+      prepare: (update) => this.#prepare(update),
+      commit: (update) => {
+        const next = this.#next;
+        if (update.config === null || next === null) {
+          tell({ kind: "commit", update });
+          return;
+        }
+        this.#served = next.config;
+        this.#program = next.program;
+        this.#urls = next.config.listen.map(urlOf);
+        tell({ kind: "commit", update: { ...update, config: next.config } });
+      },
       abandon: () => tell({ kind: "abandon" }),
       probed: (target, isGood) => tell({ kind: "probed", target, isGood }),
     };
   }
 
-  /** Who does not serve yet builds them when it does. */
-  async #prepareTargets(update: TargetUpdate): Promise<string | null> {
+  /**
+   * Who does not serve yet builds other targets when it does; with another config it is replaced by
+   * one that begins with it.
+   */
+  async #prepare(update: ThreadUpdate): Promise<string | null> {
+    this.#next = null;
+    if (update.config !== null) {
+      const listen = await this.#claim(update.config.listen);
+      const share = withoutMiddleware(workerShare(update.config, this.#seats.length));
+      const program = await programOf(update.config);
+      this.#next = { config: { ...share, listen }, program };
+    }
+    const { config = null, program = null } = this.#next ?? {};
     const serving = this.#seats.flatMap(({ thread }) => (thread?.ready === true ? [thread] : []));
-    const answers = await Promise.all(serving.map((thread) => thread.prepare(update)));
+    const answers = await Promise.all(
+      serving.map((thread) => thread.prepare({ ...update, config }, program)),
+    );
     return answers.find((problem) => problem !== null) ?? null;
   }
 
@@ -295,4 +363,8 @@ class Supervisor implements Serving {
     await this.#admin?.close();
     await this.#sinks.close();
   }
+}
+
+function alike(one: ListenAddress | undefined, other: ListenAddress): boolean {
+  return one?.host === other.host && one.port === other.port;
 }

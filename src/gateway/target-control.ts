@@ -29,8 +29,7 @@ export interface ControlledThreads extends TargetThreads {
 const FAILING = "a name cannot be resolved; the addresses that it had last are used";
 
 export class TargetControl {
-  readonly zone: string | null;
-  readonly #config: GatewayConfig;
+  #config: GatewayConfig;
   readonly #registry: TargetRegistry;
   readonly #prober: Prober;
   /** null: names are left to the system. */
@@ -39,11 +38,13 @@ export class TargetControl {
 
   constructor(config: GatewayConfig, threads: ControlledThreads, logger: Logger) {
     this.#config = config;
-    this.zone = config.zone;
     this.#prober = new Prober(systemClock, ({ upstream, target }, isGood) =>
       threads.probed({ upstream, target }, isGood),
     );
-    const onChange = (): void => this.#follow();
+    const onChange = (changed: GatewayConfig | null): void => {
+      this.#config = changed ?? this.#config;
+      this.#follow();
+    };
     this.#registry = new TargetRegistry(tableOf(config), threads, { logger, onChange });
     this.#names =
       config.dns === null
@@ -61,6 +62,10 @@ export class TargetControl {
           });
   }
 
+  get zone(): string | null {
+    return this.#config.zone;
+  }
+
   /** For a thread that starts now. */
   get sets(): TargetSets {
     return this.#registry.sets;
@@ -74,6 +79,12 @@ export class TargetControl {
 
   submit(change: TargetChange): Promise<ChangeResult> {
     return this.#registry.submit(change);
+  }
+
+  /** Has all threads serve another config; rejects with why none does. */
+  async reconfigure(config: GatewayConfig): Promise<void> {
+    const refusal = await this.#registry.reconfigure(this.#config, config);
+    if (refusal !== null) throw new Error(refusal);
   }
 
   /** What is declared, with what the threads read of it; null where the upstream is not known. */

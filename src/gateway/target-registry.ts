@@ -1,11 +1,13 @@
-// Owns the changes of targets while a gateway runs: one after the other through a bounded queue,
-// each in all threads or in none. Who serves reads a set that is swapped as a whole and never waits
-// for a change.
+// Owns the changes of a gateway that runs, of its targets or of its whole config: one after the
+// other through a bounded queue, each in all threads or in none. Who serves reads what is swapped
+// as a whole and never waits for a change.
 
 import type { Logger } from "pino";
 import type { TargetConfig } from "../upstream/target.ts";
+import type { GatewayConfig } from "./gateway-config.ts";
 import {
   applyChange,
+  reconfigured,
   type ChangeProblem,
   type TargetChange,
   type TargetTable,
@@ -16,19 +18,21 @@ import {
 export type TargetSets = ReadonlyMap<string, readonly TargetConfig[]>;
 
 /** One change on its way to the threads. */
-export interface TargetUpdate {
+export interface ThreadUpdate {
   readonly id: number;
   readonly sets: TargetSets;
+  /** Another config, whose targets these are; null: nothing but targets changes. */
+  readonly config: GatewayConfig | null;
 }
 
 /** The threads that serve. */
 export interface TargetThreads {
   /** Has each build what it needs; resolves with why one did not, or null. Changes nothing. */
-  prepare(update: TargetUpdate): Promise<string | null>;
+  prepare(update: ThreadUpdate): Promise<string | null>;
   /** Has each put in place what it built. */
-  commit(update: TargetUpdate): void;
+  commit(update: ThreadUpdate): void;
   /** Has each forget what it built. */
-  abandon(update: TargetUpdate): void;
+  abandon(update: ThreadUpdate): void;
 }
 
 export type ChangeResult =
@@ -42,17 +46,20 @@ const QUEUE_MAX = 64;
 export class TargetRegistry {
   readonly #threads: TargetThreads;
   readonly #logger: Logger;
-  readonly #onChange: () => void;
-  readonly #waiting: { change: TargetChange; resolve: (result: ChangeResult) => void }[] = [];
+  readonly #onChange: (config: GatewayConfig | null) => void;
+  readonly #waiting: (() => Promise<void>)[] = [];
   #table: TargetTable;
   #updates = 0;
   #running = false;
 
-  /** `onChange` is called when a change is in place. */
+  /** `onChange` is called when a change is in place, with the config if that is another. */
   constructor(
     table: TargetTable,
     threads: TargetThreads,
-    { logger, onChange }: { readonly logger: Logger; readonly onChange: () => void },
+    {
+      logger,
+      onChange,
+    }: { readonly logger: Logger; readonly onChange: (config: GatewayConfig | null) => void },
   ) {
     this.#table = table;
     this.#threads = threads;
@@ -76,8 +83,23 @@ export class TargetRegistry {
       const detail = `${QUEUE_MAX} changes are waiting already; send it again later`;
       return Promise.resolve({ error: "queue_full", detail });
     }
+    return this.#inTurn(() => this.#apply(change));
+  }
+
+  /**
+   * Makes another config the one that serves in all threads, with what operators have made of the
+   * targets that both have. Resolves with why it does not, or null. Never rejects.
+   */
+  reconfigure(before: GatewayConfig, config: GatewayConfig): Promise<string | null> {
+    return this.#inTurn(async () => {
+      const table = reconfigured(this.#table, before, config);
+      return this.#replace(table, [...table.upstreams.keys()], config);
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve) => {
-      this.#waiting.push({ change, resolve });
+      this.#waiting.push(async () => resolve(await work()));
       if (!this.#running) void this.#run();
     });
   }
@@ -85,7 +107,7 @@ export class TargetRegistry {
   async #run(): Promise<void> {
     this.#running = true;
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      next.resolve(await this.#apply(next.change));
+      await next();
     }
     this.#running = false;
   }
@@ -94,19 +116,31 @@ export class TargetRegistry {
     const next = applyChange(this.#table, change);
     if ("error" in next) return next;
     const { table, upstreams } = next;
-    this.#updates += 1;
-    const update = { id: this.#updates, sets: setsOf(table, upstreams) };
-    const refusal = await this.#threads.prepare(update).catch(reasonOf);
+    const refusal = await this.#replace(table, upstreams, null);
     if (refusal !== null) {
-      this.#threads.abandon(update);
       this.#logger.error({ change: change.kind, reason: refusal }, "targets not changed");
       return { error: "not_applied", detail: `nothing has changed: ${refusal}` };
     }
+    this.#logger.info(describe(change, upstreams), "targets changed");
+    return { upstreams };
+  }
+
+  async #replace(
+    table: TargetTable,
+    upstreams: readonly string[],
+    config: GatewayConfig | null,
+  ): Promise<string | null> {
+    this.#updates += 1;
+    const update = { id: this.#updates, sets: setsOf(table, upstreams), config };
+    const refusal = await this.#threads.prepare(update).catch(reasonOf);
+    if (refusal !== null) {
+      this.#threads.abandon(update);
+      return refusal;
+    }
     this.#table = table;
     this.#threads.commit(update);
-    this.#logger.info(describe(change, upstreams), "targets changed");
-    this.#onChange();
-    return { upstreams };
+    this.#onChange(config);
+    return null;
   }
 }
 

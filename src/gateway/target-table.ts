@@ -1,6 +1,7 @@
 // Owns the table of targets while a gateway runs: what the config and its operators declare, where
 // names are, and what a change makes of it. Pure: a table is never written, a change gives another.
 
+import { isDeepStrictEqual } from "node:util";
 import { type TargetConfig, targetName } from "../upstream/target.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 import { serviceOf } from "./target-names.ts";
@@ -83,6 +84,35 @@ export function tableOf({ upstreams }: GatewayConfig): TargetTable {
     draining: new Set(),
     joined: new Set(),
   };
+}
+
+/**
+ * The table of another config. What is declared as it was before stays what operators have made of
+ * it, be it weighed or removed; what they have added stays where its upstream does.
+ */
+export function reconfigured(
+  table: TargetTable,
+  before: GatewayConfig,
+  after: GatewayConfig,
+): TargetTable {
+  const sets = new Map<string, readonly DeclaredTarget[]>();
+  for (const [name, { targets }] of after.upstreams) {
+    const running = table.upstreams.get(name) ?? [];
+    const known = before.upstreams.get(name)?.targets ?? [];
+    const declared = targets.flatMap((target) => {
+      const own = declare(target, "config");
+      const now = running.find(({ origin }) => origin === target.origin);
+      const isAsBefore = known.some((one) => isDeepStrictEqual(one, target));
+      if (isAsBefore) return now === undefined ? [] : [now];
+      return [{ ...own, endpoints: now?.endpoints ?? null }];
+    });
+    const names = new Set(declared.map((target) => target.name));
+    const added = running.filter((own) => own.source === "admin" && !names.has(own.name));
+    const all = [...declared, ...added];
+    sets.set(name, all.length > 0 ? all : targets.map((target) => declare(target, "config")));
+  }
+  const { table: next } = changed({ ...tableOf(after), draining: table.draining }, sets);
+  return next;
 }
 
 /** The targets of an upstream as a cluster takes them; no two have the same name. */

@@ -9,7 +9,7 @@ import type { Purge } from "../cache/purge.ts";
 import type { ThreadReadings } from "../telemetry/readings.ts";
 import type { ProbedTarget } from "../upstream/prober.ts";
 import type { GatewayIdentity } from "./forwarding.ts";
-import type { TargetSets, TargetUpdate } from "./target-registry.ts";
+import type { TargetSets, ThreadUpdate } from "./target-registry.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 
 /** Whom the worker tells of a purge: one of them tells the other gateways. */
@@ -49,8 +49,13 @@ export type ToWorker =
   | { readonly kind: "explain"; readonly id: number; readonly request: RequestHead }
   | { readonly kind: "peer"; readonly index: number; readonly port: MessagePort }
   | { readonly kind: "probed"; readonly target: ProbedTarget; readonly isGood: boolean }
-  | { readonly kind: "prepare"; readonly id: number; readonly update: TargetUpdate }
-  | { readonly kind: "commit"; readonly update: TargetUpdate }
+  | {
+      readonly kind: "prepare";
+      readonly id: number;
+      readonly update: ThreadUpdate;
+      readonly program: WorkerStart["program"];
+    }
+  | { readonly kind: "commit"; readonly update: ThreadUpdate }
   | { readonly kind: "abandon" }
   | { readonly kind: "logged"; readonly sink: LogSinkName; readonly bytes: number };
 

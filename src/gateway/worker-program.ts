@@ -22,7 +22,10 @@ export function withoutMiddleware(config: GatewayConfig): GatewayConfig {
 }
 
 /** What was sent, with the functions of its program. */
-export async function withMiddleware({ config, program }: WorkerStart): Promise<GatewayConfig> {
+export async function withMiddleware({
+  config,
+  program,
+}: Pick<WorkerStart, "config" | "program">): Promise<GatewayConfig> {
   if (program === null) return config;
   if ((await digest(program.file)) !== program.sha256) {
     throw new Error(`${program.file} was changed since the start; restart to serve it`);

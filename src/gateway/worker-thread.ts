@@ -6,7 +6,7 @@ import type { RequestHead } from "../http/message.ts";
 import type { Explanation } from "./explain.ts";
 import type { Purge } from "../cache/purge.ts";
 import type { ThreadReadings } from "../telemetry/readings.ts";
-import type { TargetUpdate } from "./target-registry.ts";
+import type { ThreadUpdate } from "./target-registry.ts";
 import type {
   FromWorker,
   LogSinkName,
@@ -88,9 +88,12 @@ export class WorkerThread {
     return answer?.kind === "explained" ? answer.explanation : null;
   }
 
-  /** Has it build what other targets need; why it did not, or null. */
-  async prepare(update: TargetUpdate): Promise<string | null> {
-    const question = (id: number): ToWorker => ({ kind: "prepare", id, update });
+  /** Has it build what other targets or another config need; why it did not, or null. */
+  async prepare(
+    update: ThreadUpdate,
+    program: WorkerStart["program"] = null,
+  ): Promise<string | null> {
+    const question = (id: number): ToWorker => ({ kind: "prepare", id, update, program });
     const answer = await this.#ask(question, PREPARE_TIMEOUT_MS);
     if (answer?.kind === "prepared") return answer.problem;
     // One that has ended meanwhile is replaced, and its successor begins with the outcome.

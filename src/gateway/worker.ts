@@ -10,7 +10,7 @@ import { createLogger } from "../telemetry/log.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { Sink } from "../telemetry/sink.ts";
 import { ServingThread } from "./serving-thread.ts";
-import type { TargetSets, TargetUpdate } from "./target-registry.ts";
+import type { TargetSets, ThreadUpdate } from "./target-registry.ts";
 import { WorkerLogOutput } from "./worker-log.ts";
 import type { FromWorker, LogSinkName, ToWorker, WorkerStart } from "./worker-messages.ts";
 import { withMiddleware } from "./worker-program.ts";
@@ -87,15 +87,13 @@ class Worker {
         });
         break;
       case "prepare":
-        send({ kind: "prepared", id: message.id, problem: this.#prepare(message.update) });
+        void this.#prepare(message);
         break;
       case "commit":
-        // Whoever does not serve yet begins with it.
-        if (this.#serving !== null) this.#serving.commitTargets(message.update);
-        else this.#targets = new Map([...this.#targets, ...message.update.sets]);
+        this.#commit(message.update);
         break;
       case "abandon":
-        this.#serving?.abandonTargets();
+        this.#serving?.abandon();
         break;
       case "probed":
         this.#serving?.probed(message.target, message.isGood);
@@ -109,14 +107,22 @@ class Worker {
     }
   }
 
-  /** Why it could not build what the update needs; null where it could. */
-  #prepare(update: TargetUpdate): string | null {
+  async #prepare({ id, update, program }: ToWorker & { kind: "prepare" }): Promise<void> {
+    let problem: string | null = null;
     try {
-      this.#serving?.prepareTargets(update);
-      return null;
+      const config = update.config && (await withMiddleware({ config: update.config, program }));
+      await this.#serving?.prepare({ ...update, config });
     } catch (error) {
-      return error instanceof Error ? error.message : "a target cannot be built";
+      problem = error instanceof Error ? error.message : String(error);
     }
+    send({ kind: "prepared", id, problem });
+  }
+
+  /** Whoever does not serve yet begins with other targets, and cannot with another config. */
+  #commit(update: ThreadUpdate): void {
+    if (this.#serving === null) this.#targets = new Map([...this.#targets, ...update.sets]);
+    const serves = this.#serving === null ? update.config === null : this.#serving.commit(update);
+    if (!serves) throw new Error("another config serves since this worker started");
   }
 
   #purge({ purge, telling }: ToWorker & { kind: "purge" }): number {

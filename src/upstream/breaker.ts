@@ -47,6 +47,13 @@ export class Breaker {
     this.#good = 0;
   }
 
+  /** As open as the other is; trials are its own. */
+  inherit(known: Breaker): void {
+    if (known.phase === CLOSED) return;
+    this.phase = OPEN;
+    this.openUntilMs = known.openUntilMs;
+  }
+
   get takesTrial(): boolean {
     return this.phase === HALF_OPEN && this.#running < TRIALS - this.#good;
   }

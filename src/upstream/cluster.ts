@@ -60,7 +60,7 @@ export class Cluster implements CallHost {
   readonly random: () => number;
   readonly #retried: Record<string, number> = {};
   #hedgesWon = 0;
-  readonly #config: ClusterConfig;
+  readonly config: ClusterConfig;
   readonly #clock: Clock;
   readonly #deadlines: Deadlines<ForwardCall>;
   readonly #balancer: Balancer<Target>;
@@ -81,7 +81,7 @@ export class Cluster implements CallHost {
     { events = NO_EVENTS, random = Math.random }: ClusterOptions = {},
   ) {
     this.name = config.name;
-    this.#config = config;
+    this.config = config;
     this.#clock = clock;
     this.retryRules = config.retry;
     this.random = random;
@@ -195,11 +195,24 @@ export class Cluster implements CallHost {
   }
 
   /**
-   * Takes no new calls, lets the running ones finish for `drainMs`, breaks off the rest, closes all
-   * connections.
+   * Begins where another cluster of this name is: a target that is known to be unhealthy is not
+   * asked first.
    */
-  close(): Promise<void> {
-    this.#closing ??= this.#drain();
+  inherit(other: Cluster): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const { name, state } of this.#set.current) {
+      const known = other.#set.current.find((target) => target.name === name);
+      if (known !== undefined) state.inherit(known.state);
+    }
+    this.#balancer.refresh(nowMs);
+  }
+
+  /**
+   * Takes no new calls, lets the running ones finish for `drainMs` (Infinity: as long as they
+   * take), breaks off the rest, closes all connections.
+   */
+  close(drainMs: number = this.config.drainMs): Promise<void> {
+    this.#closing ??= this.#drain(drainMs);
     return this.#closing;
   }
 
@@ -226,7 +239,7 @@ export class Cluster implements CallHost {
   }
 
   takeRetry(reason: RetryReason): Grant {
-    if (!this.#config.retry.when.includes(reason)) return "spent";
+    if (!this.config.retry.when.includes(reason)) return "spent";
     return this.#budget.take(this.#deadlines.count, this.#clock.monotonicMs());
   }
 
@@ -258,7 +271,7 @@ export class Cluster implements CallHost {
   }
 
   hedgeAfterMs(): number | null {
-    const { hedge } = this.#config;
+    const { hedge } = this.config;
     if (this.#latencies === null || hedge === null) return null;
     const afterMs = this.#latencies.valueMs(this.#clock.monotonicMs());
     return afterMs === null ? null : Math.max(afterMs, hedge.afterMsMin);
@@ -290,20 +303,24 @@ export class Cluster implements CallHost {
     return this.#set.current.length > 1 ? this.#clock.monotonicMs() : this.#deadlines.nowMs;
   }
 
-  async #drain(): Promise<void> {
-    if (this.#deadlines.count > 0) {
-      const idle = new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-      });
-      const late = new AbortController();
-      const lateMs = delay(this.#config.drainMs, undefined, { signal: late.signal });
-      await Promise.race([idle, lateMs]);
-      late.abort();
-      lateMs.catch(() => {});
-    }
+  async #drain(drainMs: number): Promise<void> {
+    if (this.#deadlines.count > 0) await this.#idle(drainMs);
     for (const call of this.#deadlines.items()) failDraining(call);
     this.#deadlines.stop();
     await this.#set.destroy();
+  }
+
+  /** Resolves when no call runs, or after `patienceMs`. */
+  async #idle(patienceMs: number): Promise<void> {
+    const idle = new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+    if (patienceMs === Number.POSITIVE_INFINITY) return idle;
+    const late = new AbortController();
+    const lateMs = delay(patienceMs, undefined, { signal: late.signal });
+    await Promise.race([idle, lateMs]);
+    late.abort();
+    lateMs.catch(() => {});
   }
 
   /** A target that leaves has had its time. */

@@ -26,8 +26,26 @@ const STREAM_WINDOW_BYTES = 256 * 1024;
 const FIELD_LINES_MAX = 256;
 /** A request after as long a silence takes a PING along … */
 const SILENCE_MS = 10_000;
+/** Several collections of the young generation. */
+const HANDLE_OUTLIVES_MS = 1000;
 /** … and without an answer to it for as long the session is dead. */
 const PING_TIMEOUT_MS = 5000;
+
+/**
+ * Keeps what Node has of a session in native memory until a while after its end. Where the engine
+ * collects it together with a stream that was cut off, Node ends the process: "Assertion failed:
+ * current_nghttp2_memory_ == 0" (nodejs/node#39951 has one way there, and there are more).
+ */
+function outliveClose(session: ClientHttp2Session): void {
+  const symbol = Object.getOwnPropertySymbols(session).find((one) => one.description === "kHandle");
+  if (symbol === undefined) return;
+  session.once("connect", () => {
+    const handle: unknown = Reflect.get(session, symbol);
+    session.once("close", () => {
+      setTimeout(() => handle, HANDLE_OUTLIVES_MS).unref();
+    });
+  });
+}
 
 export class H2Session {
   /** Streams now. */
@@ -152,6 +170,7 @@ export class H2Session {
       },
     });
     this.#session = session;
+    outliveClose(session);
     session.once("connect", () => session.setLocalWindowSize(STREAM_WINDOW_BYTES * STREAMS_MAX));
     session.on("remoteSettings", ({ maxConcurrentStreams = STREAMS_MAX }) => {
       this.#streamsMax = Math.min(STREAMS_MAX, maxConcurrentStreams);

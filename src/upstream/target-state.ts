@@ -83,6 +83,16 @@ export class TargetState {
   #probesAgainst = 0;
   #rampFromMs = Number.NEGATIVE_INFINITY;
 
+  /** Takes over what is known of the same target elsewhere; what is being tried there, it tries. */
+  inherit(known: TargetState): void {
+    this.probeGood = known.probeGood;
+    this.awaitsProbe = known.awaitsProbe;
+    this.ejectedUntilMs = known.ejectedUntilMs;
+    this.retryAfterMs = known.retryAfterMs;
+    this.restsUntilMs = known.restsUntilMs;
+    this.breaker.inherit(known.breaker);
+  }
+
   condition(nowMs: number, rules: StateRules): Condition {
     this.breaker.advance(nowMs);
     if (this.draining) return "draining";

@@ -76,6 +76,14 @@ export class Listener {
     });
   }
 
+  /** Other limits, for the connections that are open too. */
+  limit(limits: WireLimits): void {
+    this.#context.limits = limits;
+    if (this.#sweeper === undefined) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs(limits));
+  }
+
   /**
    * Stops accepting, closes idle connections, lets the others finish; those that have not by
    * `graceMs` are reset. Resolves when no connection is left.

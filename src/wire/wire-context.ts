@@ -7,7 +7,8 @@ import type { InputStage } from "./input-stage.ts";
 
 export interface WireContext {
   readonly handler: WireHandler;
-  readonly limits: WireLimits;
+  /** Of what begins from now on. */
+  limits: WireLimits;
   readonly clock: Clock;
   readonly stage: InputStage;
   /** 1 behind TLS. */

@@ -38,8 +38,9 @@ async function start(overrides: Partial<AdminDependencies> = {}): Promise<void> 
       purged.push(purge);
       return { purged: 2 };
     },
-    targets: { zone: null, list: async () => null, submit: async () => ({ upstreams: [] }) },
+    targets: { zone: () => null, list: async () => null, submit: async () => ({ upstreams: [] }) },
     explain: (request) => request,
+    reload: () => Promise.resolve({ kind: "applied", changes: [] }),
     page: new Map([["/", { type: "text/html; charset=utf-8", content: "<p>ä</p>" }]]),
     onError: (error) => errors.push(error),
     ...overrides,
@@ -358,9 +359,14 @@ describe("the end", () => {
       metrics: async () => ({ type: "text/plain", text: "" }),
       status: () => null,
       config: () => null,
-      targets: { zone: null, list: async () => null, submit: async () => ({ upstreams: [] }) },
+      targets: {
+        zone: () => null,
+        list: async () => null,
+        submit: async () => ({ upstreams: [] }),
+      },
       purge: () => ({ purged: 0 }),
       explain: () => null,
+      reload: () => Promise.resolve({ kind: "no_file" }),
       page: new Map(),
       onError: () => {},
     });

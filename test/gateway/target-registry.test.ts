@@ -9,7 +9,7 @@ import {
   type ChangeResult,
   TargetRegistry,
   type TargetThreads,
-  type TargetUpdate,
+  type ThreadUpdate,
 } from "../../src/gateway/target-registry.ts";
 import { readAction, readAddition } from "../../src/gateway/target-request.ts";
 import { tableOf, type TargetChange } from "../../src/gateway/target-table.ts";
@@ -25,22 +25,22 @@ const CONFIG: EdgelaneConfig = {
 
 class Threads implements TargetThreads {
   readonly log: string[] = [];
-  readonly sets: TargetUpdate["sets"][] = [];
+  readonly sets: ThreadUpdate["sets"][] = [];
   refusal: string | null = null;
   gate: Promise<void> = Promise.resolve();
 
-  async prepare({ id }: TargetUpdate): Promise<string | null> {
+  async prepare({ id }: ThreadUpdate): Promise<string | null> {
     this.log.push(`prepare ${id}`);
     await this.gate;
     return this.refusal;
   }
 
-  commit({ id, sets }: TargetUpdate): void {
+  commit({ id, sets }: ThreadUpdate): void {
     this.log.push(`commit ${id}`);
     this.sets.push(sets);
   }
 
-  abandon({ id }: TargetUpdate): void {
+  abandon({ id }: ThreadUpdate): void {
     this.log.push(`abandon ${id}`);
   }
 }

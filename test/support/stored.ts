@@ -10,7 +10,14 @@ export const NOW_MS = Date.UTC(2026, 0, 1);
 export const DATE = "Thu, 01 Jan 2026 00:00:00 GMT";
 
 export const HIT_FORMAT = { cacheName: "edgelane", requestIdPrefix: "0123456789abcdef" };
-export const HIT_RULES: HitRules = { endpoint: "test", plain: true, getRow: 0, headRow: 1 };
+export const HIT_RULES: HitRules = {
+  endpoint: "test",
+  plain: true,
+  isRetired: false,
+  source: "test",
+  getRow: 0,
+  headRow: 1,
+};
 
 export interface StoredOptions {
   readonly status?: number;

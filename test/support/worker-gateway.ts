@@ -4,7 +4,7 @@
 import { resolveConfig } from "../../src/gateway/config.ts";
 import type { EdgelaneConfig } from "../../src/gateway/edgelane-config.ts";
 import type { GatewayConfig } from "../../src/gateway/gateway-config.ts";
-import type { Serving } from "../../src/gateway/gateway.ts";
+import type { GatewayOptions, Serving } from "../../src/gateway/gateway.ts";
 import { createSupervisor } from "../../src/gateway/supervisor.ts";
 import { until } from "./gateway.ts";
 import { within } from "./within.ts";
@@ -26,8 +26,9 @@ export async function startWorkers(count: number, config: EdgelaneConfig): Promi
 export async function startWorkersFrom(
   count: number,
   config: GatewayConfig,
+  options: GatewayOptions = {},
 ): Promise<WorkerGateway> {
-  const gateway = createSupervisor(config, count);
+  const gateway = createSupervisor(config, count, options);
   const { urls, adminUrl } = await gateway.listen();
   return new WorkerGateway(gateway, urls[0] ?? "", adminUrl ?? "");
 }
