@@ -8,6 +8,8 @@ import type { FieldLines, ResponseHead } from "../http/message.ts";
 import type { OriginCall, OriginHandler } from "../upstream/attempt.ts";
 
 export interface DirectReader extends FillReader {
+  /** `headroom` bytes before the chunk, in its memory, are the reader's too. */
+  onData(chunk: Uint8Array, headroom?: number): boolean;
   /** Of the content that it was given it needs nothing any more. */
   readonly flushed: boolean;
 }
@@ -34,8 +36,8 @@ export class DirectFill implements OriginHandler, FillTicket {
     this.#reader.onHead({ ...head, fields }, contentLengthOf(head));
   }
 
-  onData(chunk: Uint8Array): boolean {
-    const more = this.#reader.onData(chunk);
+  onData(chunk: Uint8Array, headroom: number): boolean {
+    const more = this.#reader.onData(chunk, headroom);
     if (this.#reader.flushed) this.#call?.giveBack();
     return more;
   }

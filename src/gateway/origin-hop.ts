@@ -45,8 +45,8 @@ export class OriginHop implements OriginHandler {
     this.#next.onHead({ status: head.status, reason: head.reason, fields });
   }
 
-  onData(chunk: Uint8Array): boolean {
-    return this.#next.onData(chunk);
+  onData(chunk: Uint8Array, headroom: number): boolean {
+    return this.#next.onData(chunk, headroom);
   }
 
   onEnd(trailers: FieldLines): void {

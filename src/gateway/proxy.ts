@@ -258,8 +258,8 @@ class Delivery implements DirectReader {
     this.#exchange.respond(this.#withOurs(told), length);
   }
 
-  onData(chunk: Uint8Array): boolean {
-    return this.#exchange.write(chunk);
+  onData(chunk: Uint8Array, headroom = 0): boolean {
+    return this.#exchange.write(chunk, headroom);
   }
 
   get flushed(): boolean {

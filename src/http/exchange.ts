@@ -110,9 +110,10 @@ export interface Exchange {
    */
   respond(head: ResponseHead, length: number): void;
   /**
-   * Sends content. False: stop until onDrain. The bytes are the exchange's until they are flushed.
+   * Sends content. False: stop until onDrain. The bytes are the exchange's until they are flushed,
+   * and so are `headroom` bytes before them in their memory (0): a head that waits goes there.
    */
-  write(chunk: Uint8Array): boolean;
+  write(chunk: Uint8Array, headroom?: number): boolean;
   /** Ends the response, with trailer fields where the version and the client can take them. */
   end(trailers?: FieldLines): void;
   /**

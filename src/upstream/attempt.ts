@@ -48,9 +48,10 @@ export interface OriginHandler {
   onHead(head: ResponseHead): void;
   /**
    * False pauses the call until `resume`; what was already read from the socket may still arrive
-   * then when the origin closes. The handler owns the bytes until it says `giveBack`.
+   * then when the origin closes. The handler owns the bytes until it says `giveBack`, and with them
+   * `headroom` bytes before them in their memory, to put a head there.
    */
-  onData(chunk: Uint8Array): boolean;
+  onData(chunk: Uint8Array, headroom: number): boolean;
   onEnd(trailers: FieldLines): void;
   onError(error: GatewayError): void;
 }
@@ -77,7 +78,7 @@ export interface OriginCall {
 export interface AttemptListener {
   interim(head: ResponseHead): void;
   head(head: ResponseHead): void;
-  data(chunk: Uint8Array): boolean;
+  data(chunk: Uint8Array, headroom: number): boolean;
   end(trailers: FieldLines): void;
   failed(error: GatewayError): void;
 }

@@ -167,8 +167,8 @@ export class ForwardCall implements OriginCall, HedgedCall, Timed, Waiter<Forwar
     this.#handler.onHead(head);
   }
 
-  data(chunk: Uint8Array): boolean {
-    return this.#handler.onData(chunk);
+  data(chunk: Uint8Array, headroom: number): boolean {
+    return this.#handler.onData(chunk, headroom);
   }
 
   end(trailers: FieldLines): void {

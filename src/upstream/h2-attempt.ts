@@ -210,7 +210,7 @@ export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEven
     this.lastMs = this.#host.nowMs;
     contentHeld(chunk.length);
     this.#guarded(() => {
-      if (this.listener.data(chunk) || this.silent) return;
+      if (this.listener.data(chunk, 0) || this.silent) return;
       this.pause();
       this.#stream?.pause();
     });

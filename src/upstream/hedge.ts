@@ -139,8 +139,8 @@ export class Hedge implements AttemptListener {
     }
   }
 
-  data(chunk: Uint8Array): boolean {
-    return this.#call.data(chunk);
+  data(chunk: Uint8Array, headroom: number): boolean {
+    return this.#call.data(chunk, headroom);
   }
 
   end(trailers: FieldLines): void {

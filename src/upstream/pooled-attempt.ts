@@ -155,7 +155,7 @@ export class PooledAttempt extends WatchedAttempt implements Dispatcher.Dispatch
     if (this.silent) return;
     this.lastMs = this.#host.nowMs;
     contentHeld(chunk.length);
-    if (this.listener.data(chunk) || this.silent) return;
+    if (this.listener.data(chunk, 0) || this.silent) return;
     this.pause();
     controller.pause();
   }

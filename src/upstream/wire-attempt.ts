@@ -290,7 +290,7 @@ export class WireAttempt
     if (this.#chunked !== null) return this.#receiveChunked(this.#chunked, chunk, offset, length);
     const end = Math.min(length, offset + this.#remaining);
     this.#remaining -= end - offset;
-    this.#pass(lent(this.#connection, chunk, offset, end));
+    this.#pass(lent(this.#connection, chunk, offset, end), this.#connection?.headroom ?? 0);
     if (this.#remaining === 0) this.#complete(NO_FIELDS, end === length);
     return end;
   }
@@ -300,7 +300,7 @@ export class WireAttempt
     if (next === offset && chunked.status === STATUS_INCOMPLETE) {
       return this.#hold(chunk, offset, length);
     }
-    if (chunked.content !== null) this.#pass(chunked.content);
+    if (chunked.content !== null) this.#pass(chunked.content, 0);
     if (this.phase === DONE) return length;
     if (chunked.status === STATUS_ERROR) {
       this.#refuse("malformed chunked content");
@@ -310,8 +310,8 @@ export class WireAttempt
     return next;
   }
 
-  #pass(content: Buffer): void {
-    if (this.listener.data(content) || this.silent) return;
+  #pass(content: Buffer, headroom: number): void {
+    if (this.listener.data(content, headroom) || this.silent) return;
     this.pause();
   }
 

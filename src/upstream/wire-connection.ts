@@ -7,6 +7,7 @@ import type { GatewayError } from "../http/errors.ts";
 import { contentHeld } from "../read-memory.ts";
 import type { Connector } from "./connector.ts";
 import { connectFailure } from "./failures.ts";
+import { HEADROOM } from "./wire-response.ts";
 
 /**
  * One read takes this much: a common 64 KiB of content with its head in one go, and a large
@@ -52,6 +53,8 @@ export class WireConnection {
   /** The origin server has sent FIN. */
   ended = false;
   readonly socket: Socket;
+  /** Bytes before what is read, in the same memory. */
+  readonly headroom: number;
   readonly #keeper: ConnectionKeeper;
   readonly #connector: Connector;
   #connecting = true;
@@ -74,6 +77,7 @@ export class WireConnection {
     this.#connector = connector;
     this.#keeper = keeper;
     this.user = user;
+    this.headroom = connector.secure ? 0 : HEADROOM;
     if (connector.secure) {
       this.socket = connector.open((error) => this.#opened(error));
       this.socket.on("data", (chunk: Buffer) => {
@@ -142,7 +146,7 @@ export class WireConnection {
       const isLent = this.#comesBack && this.#buffer.length > 0;
       if (isLent && this.#lent.length < LENT_BUFFERS_MAX) this.#lent.push(this.#buffer);
       else contentHeld(this.#readBytes);
-      this.#buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES_MAX);
+      this.#buffer = this.#spare.pop() ?? newBuffer();
     }
     this.#bufferKept = false;
     return this.#buffer;
@@ -200,4 +204,8 @@ export class WireConnection {
     else if (this.#connecting) user.connectFailed(connectFailure(this.#error, "tcp"));
     else user.closed(this.#error);
   }
+}
+
+function newBuffer(): Buffer {
+  return Buffer.allocUnsafeSlow(HEADROOM + READ_BYTES_MAX).subarray(HEADROOM);
 }

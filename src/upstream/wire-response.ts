@@ -5,12 +5,18 @@ import { getField } from "../http/fields.ts";
 import type { FieldLines } from "../http/message.ts";
 import { contentHeld } from "../read-memory.ts";
 
-/** Bytes that outlive the read buffer. */
+/**
+ * Bytes of memory before whatever is read or copied here: a response head of common length goes
+ * there, so that it leaves with the content behind it.
+ */
+export const HEADROOM = 1024;
+
+/** Bytes that outlive the read buffer, with HEADROOM before them. */
 export function copyOf(chunk: Buffer, start: number, end: number): Buffer {
   contentHeld(end - start);
-  const copy = Buffer.allocUnsafe(end - start);
-  chunk.copy(copy, 0, start, end);
-  return copy;
+  const memory = Buffer.allocUnsafe(HEADROOM + end - start);
+  chunk.copy(memory, HEADROOM, start, end);
+  return memory.subarray(HEADROOM);
 }
 
 /** Content in one read from which on it is lent instead of copied. */
@@ -18,6 +24,8 @@ const LENT_BYTES_MIN = 16_384;
 
 /** Who lends out the buffer that it reads into. */
 export interface Lender {
+  /** Bytes before what it reads, in the same memory. */
+  readonly headroom: number;
   lendBuffer(chunk: Buffer): void;
 }
 

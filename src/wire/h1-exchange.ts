@@ -148,7 +148,7 @@ export class H1Exchange implements Exchange {
     return this.request.version === "1.0" ? "keep-alive" : "";
   }
 
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array, headroom = 0): boolean {
     if (this.ended) return false;
     if (this.#framing === "none" || chunk.length === 0) return true;
     this.outcome.bytes += chunk.length;
@@ -159,6 +159,9 @@ export class H1Exchange implements Exchange {
     }
     const head = this.#takeHead();
     if (this.#framing === "chunked") return this.#writeChunk(head, chunk);
+    if (head !== "" && head.length <= headroom) {
+      return this.#connection.socket.write(withHead(head, chunk));
+    }
     return this.#send(head, chunk, "");
   }
 
@@ -298,6 +301,13 @@ export class H1Exchange implements Exchange {
 }
 
 const NO_FIELDS: FieldLines = [];
+
+/** Head and chunk in one piece, without a copy: there is room for the head before the chunk. */
+function withHead(head: string, { buffer, byteOffset, length }: Uint8Array): Buffer {
+  const bytes = Buffer.from(buffer, byteOffset - head.length, head.length + length);
+  bytes.write(head, "latin1");
+  return bytes;
+}
 
 function flushHead(exchange: H1Exchange): void {
   exchange.flushPendingHead();
