@@ -4,7 +4,8 @@
 import benny from "benny";
 import { measure } from "mitata";
 import { median } from "../end-to-end/statistics.ts";
-import { allGroups, type Group, type Subject } from "./subjects.ts";
+import { freshLoop } from "./fresh.ts";
+import { allGroups, type Group } from "./subjects.ts";
 
 export interface Timing {
   readonly group: string;
@@ -37,10 +38,11 @@ globalThis.console.log(JSON.stringify({ timings, sink: sink === 0 }));
 
 async function timingsOf(group: Group): Promise<Timing[]> {
   const rounds = group.subjects.map(() => [] as number[]);
-  const counts = group.subjects.map((subject) => warmUp(subject));
+  const loops = group.subjects.map(({ run }) => freshLoop(run));
+  const counts = loops.map((loop) => warmUp(loop));
   for (let round = 0; round < ROUNDS; round++) {
-    group.subjects.forEach((subject, index) => {
-      rounds[index]?.push(timed(subject, counts[index] ?? 1));
+    loops.forEach((loop, index) => {
+      rounds[index]?.push(timed(loop, counts[index] ?? 1));
     });
   }
   const bennyNs = await bennyTimes(group);
@@ -65,19 +67,19 @@ async function timingsOf(group: Group): Promise<Timing[]> {
 }
 
 /** How many runs fill a round, once the compilers have done their work. */
-function warmUp(subject: Subject): number {
+function warmUp(loop: (count: number) => number): number {
   const start = performance.now();
   let runs = 0;
   while (performance.now() - start < WARM_UP_MS) {
-    for (let index = 0; index < 50; index++) consume(subject.run());
+    consume(loop(50));
     runs += 50;
   }
   return Math.max(1, Math.round((runs * ROUND_MS) / WARM_UP_MS));
 }
 
-function timed(subject: Subject, runs: number): number {
+function timed(loop: (count: number) => number, runs: number): number {
   const start = performance.now();
-  for (let index = 0; index < runs; index++) consume(subject.run());
+  consume(loop(runs));
   return ((performance.now() - start) * 1e6) / runs;
 }
 

@@ -5,6 +5,7 @@ import * as layout from "../../assembly/layout.ts";
 import { type Core, loadCore } from "../../src/core/core.ts";
 import { type ChunkedReader, Parser } from "../../src/core/parser.ts";
 import { HEADS, type HeadSample } from "../corpus/heads.ts";
+import { fresh } from "./fresh.ts";
 import { llhttpParser } from "./llhttp.ts";
 import { murmur128 } from "./murmur.ts";
 import { sipHash13 } from "./sip-hash.ts";
@@ -25,6 +26,7 @@ export interface Group {
 
 const KEYS = [
   "http://example.com/",
+  "https://www.example.com/products/keyboards/42",
   `https://www.example.com/assets/styles/main.6f8c1b.css?${"v".repeat(30)}`,
   `https://shop.example.com/search?q=${"term+".repeat(50)}`,
   `https://shop.example.com/search?q=${"term+".repeat(400)}`,
@@ -38,7 +40,10 @@ export function allGroups(): Group[] {
   const groups = [
     ...HEADS.map((head) => headGroup(head, wasm, reference)),
     ...[64, 16_384].flatMap((size) => chunkedGroups(size, wasm, reference)),
-    ...KEYS.map((key) => hashGroup(key, wasm, reference)),
+    ...KEYS.flatMap((key) => [
+      hashGroup(key, wasm, reference, "copied"),
+      hashGroup(key, wasm, reference, "in place"),
+    ]),
   ];
   for (const group of groups) check(group);
   return groups;
@@ -77,23 +82,19 @@ function headGroup(head: HeadSample, wasm: Core, reference: Core): Group {
 
 /** Returns the number of field lines. */
 function headRun(core: Core, head: HeadSample): () => number {
-  const { bytes, words, scratchInput, scratchRecord } = core;
-  const source = head.bytes;
-  const countAt = scratchRecord / 4 + layout.RECORD_FIELD_COUNT;
-  const count = (status: number): number =>
-    status === layout.STATUS_COMPLETE ? (words[countAt] as number) : -1;
-  if (head.kind === "request") {
-    return () => {
-      bytes.set(source, scratchInput);
-      return count(core.parseRequestHead(scratchRecord, scratchInput, source.length));
-    };
-  }
-  return () => {
-    bytes.set(source, scratchInput);
-    const { length } = source;
-    const method = layout.METHOD_GET;
-    return count(core.parseResponseHead(scratchRecord, scratchInput, length, method));
+  const names = {
+    source: head.bytes,
+    bytes: core.bytes,
+    words: core.words,
+    record: core.scratchRecord,
+    input: core.scratchInput,
+    countAt: core.scratchRecord / 4 + layout.RECORD_FIELD_COUNT,
+    parse: head.kind === "request" ? core.parseRequestHead : core.parseResponseHead,
   };
+  const method = head.kind === "request" ? "" : `, ${layout.METHOD_GET}`;
+  const status = `parse(record, input, source.length${method})`;
+  const isComplete = `${status} === ${layout.STATUS_COMPLETE}`;
+  return fresh(names, `bytes.set(source, input); return ${isComplete} ? words[countAt] : -1;`);
 }
 
 /**
@@ -185,42 +186,45 @@ function chunkedRun(core: Core, length: number): () => number {
   };
 }
 
-function hashGroup(key: string, wasm: Core, reference: Core): Group {
+/**
+ * "copied": the bytes of a key go into the engine's memory first. "in place": they lie there, as in
+ * the gateway, which writes a key and hashes it in one call; pure JavaScript needs no copy anyway.
+ */
+function hashGroup(key: string, wasm: Core, reference: Core, way: "copied" | "in place"): Group {
   const source = Uint8Array.from(key, (character) => character.charCodeAt(0));
   const view = new DataView(source.buffer);
   const sipKey = new Int32Array(4);
   const out = new Uint32Array(4);
   return {
-    name: `key of ${source.length} bytes`,
+    name: `key of ${source.length} bytes, ${way}`,
     kind: "hash",
     bytes: source.length,
     subjects: [
-      { name: "wasm", run: hashRun(wasm, source) },
-      { name: "typescript", run: hashRun(reference, source) },
+      { name: "wasm", run: hashRun(wasm, source, way) },
+      { name: "typescript", run: hashRun(reference, source, way) },
       {
         name: "murmur3",
-        run: () => {
-          murmur128(source, 1, out);
-          return ((out[0] as number) >>> 1) + 1;
-        },
+        run: fresh(
+          { murmur128, source, out },
+          "murmur128(source, 1, out); return (out[0] >>> 1) + 1;",
+        ),
       },
       {
         name: "siphash",
-        run: () => {
-          sipHash13(view, source.length, sipKey, out);
-          return ((out[0] as number) >>> 1) + 1;
-        },
+        run: fresh(
+          { sipHash13, view, source, sipKey, out },
+          "sipHash13(view, source.length, sipKey, out); return (out[0] >>> 1) + 1;",
+        ),
       },
     ],
   };
 }
 
-function hashRun(core: Core, source: Uint8Array): () => number {
-  const { bytes, words, keyAddress } = core;
-  const hashAt = core.keyHashAddress / 4;
-  return () => {
-    bytes.set(source, keyAddress);
-    core.hashKey(keyAddress, source.length);
-    return ((words[hashAt] as number) >>> 1) + 1;
-  };
+function hashRun(core: Core, source: Uint8Array, way: "copied" | "in place"): () => number {
+  const { bytes, words, hashKey } = core;
+  const address = way === "copied" ? core.keyAddress : core.slabInput(core.acquireSlab());
+  bytes.set(source, address);
+  const names = { bytes, words, hashKey, source, address, hashAt: core.keyHashAddress / 4 };
+  const copy = way === "copied" ? "bytes.set(source, address);" : "";
+  return fresh(names, `${copy} hashKey(address, source.length); return (words[hashAt] >>> 1) + 1;`);
 }
