@@ -2,6 +2,7 @@
 // the registry of changes, the resolver of its names and the prober of what is in it. Tells those
 // who serve; serves nothing.
 
+import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import { systemClock } from "../clock.ts";
 import type { TargetReading } from "../telemetry/readings.ts";
@@ -17,7 +18,7 @@ import {
   type TargetThreads,
 } from "./target-registry.ts";
 import { endpointsOf, watchedName } from "./target-names.ts";
-import { placesOf, tableOf, type TargetChange } from "./target-table.ts";
+import { type DeclaredTarget, placesOf, tableOf, type TargetChange } from "./target-table.ts";
 import { tlsConfig } from "./upstream-tls.ts";
 
 /** The threads, and what they hear of besides changes. */
@@ -30,10 +31,11 @@ const FAILING = "a name cannot be resolved; the addresses that it had last are u
 
 export class TargetControl {
   #config: GatewayConfig;
+  readonly #logger: Logger;
   readonly #registry: TargetRegistry;
   readonly #prober: Prober;
   /** null: names are left to the system. */
-  readonly #names: NameWatch | null;
+  #names: NameWatch | null;
   #started = false;
 
   constructor(config: GatewayConfig, threads: ControlledThreads, logger: Logger) {
@@ -41,25 +43,13 @@ export class TargetControl {
     this.#prober = new Prober(systemClock, ({ upstream, target }, isGood) =>
       threads.probed({ upstream, target }, isGood),
     );
+    this.#logger = logger;
     const onChange = (changed: GatewayConfig | null): void => {
-      this.#config = changed ?? this.#config;
+      if (changed !== null) this.#reconfigured(changed);
       this.#follow();
     };
     this.#registry = new TargetRegistry(tableOf(config), threads, { logger, onChange });
-    this.#names =
-      config.dns === null
-        ? null
-        : new NameWatch(new NameResolver(config.dns), config.dns, {
-            moved: async ({ key }, places) => {
-              const endpoints = endpointsOf(key, places);
-              const change = { kind: "resolved", origin: key, endpoints } as const;
-              return "upstreams" in (await this.#registry.submit(change));
-            },
-            failing: ({ name }, failure, code) => {
-              if (failure === null) logger.info({ name }, "a name is resolved again");
-              else logger.warn({ name, failure, code }, FAILING);
-            },
-          });
+    this.#names = this.#watchOf(config);
   }
 
   get zone(): string | null {
@@ -122,11 +112,43 @@ export class TargetControl {
     await this.#prober.close();
   }
 
+  /** Another config serves: names may have to be resolved otherwise, or not at all any more. */
+  #reconfigured(changed: GatewayConfig): void {
+    const isAsBefore = isDeepStrictEqual(changed.dns, this.#config.dns);
+    this.#config = changed;
+    if (isAsBefore) return;
+    this.#names?.close();
+    this.#names = this.#watchOf(changed);
+    if (this.#names !== null) return;
+    for (const { origin, endpoints } of this.#declared()) {
+      if (endpoints === null) continue;
+      void this.submit({ kind: "resolved", origin, endpoints: null });
+    }
+  }
+
+  #watchOf({ dns }: GatewayConfig): NameWatch | null {
+    if (dns === null) return null;
+    return new NameWatch(new NameResolver(dns), dns, {
+      moved: async ({ key }, places) => {
+        const endpoints = endpointsOf(key, places);
+        const change = { kind: "resolved", origin: key, endpoints } as const;
+        return "upstreams" in (await this.submit(change));
+      },
+      failing: ({ name }, failure, code) => {
+        if (failure === null) this.#logger.info({ name }, "a name is resolved again");
+        else this.#logger.warn({ name, failure, code }, FAILING);
+      },
+    });
+  }
+
+  #declared(): readonly DeclaredTarget[] {
+    return [...this.#registry.table.upstreams.values()].flat();
+  }
+
   #follow(): void {
     if (!this.#started) return;
-    const declared = [...this.#registry.table.upstreams.values()].flat();
     this.#names?.follow(
-      declared.flatMap(({ origin }) => {
+      this.#declared().flatMap(({ origin }) => {
         const watched = watchedName(origin);
         return watched === null ? [] : [watched];
       }),

@@ -155,7 +155,12 @@ function reasonOf(error: unknown): string {
 function describe(change: TargetChange, upstreams: readonly string[]): object {
   if (change.kind !== "resolved") return { ...change, change: change.kind, upstreams };
   const { origin, endpoints } = change;
-  return { change: change.kind, origin, addresses: endpoints.flatMap(addressesOf), upstreams };
+  return {
+    change: change.kind,
+    origin,
+    addresses: (endpoints ?? []).flatMap(addressesOf),
+    upstreams,
+  };
 }
 
 function addressesOf({ addresses }: { readonly addresses: readonly string[] }): readonly string[] {

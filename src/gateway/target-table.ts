@@ -47,7 +47,8 @@ export type TargetChange =
   | {
       readonly kind: "resolved";
       readonly origin: string;
-      readonly endpoints: readonly Endpoint[];
+      /** null: names are not resolved any more. */
+      readonly endpoints: readonly Endpoint[] | null;
     };
 
 export type NewTarget = Pick<DeclaredTarget, "origin" | "weight" | "priority" | "isLocal">;

@@ -2,6 +2,8 @@
 // are followed without a failed request, and what the origin sees stays the name.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { resolveConfig } from "../../src/gateway/config.ts";
+import type { EdgelaneConfig } from "../../src/gateway/edgelane-config.ts";
 import { type DnsServer, startDnsServer } from "../support/dns-server.ts";
 import { startGateway, type TestGateway, until } from "../support/gateway.ts";
 import { startOrigin, type TestOrigin } from "../support/origin.ts";
@@ -152,4 +154,30 @@ test("what is added by name is resolved too", async () => {
   const left = await gateway.admin("POST", `/targets/late.test:${port()}/remove`, {});
   expect(left.status).toBe(200);
   await targetsAre(`127.0.0.1:${port()}`);
+});
+
+test("a reload with another name server, then with none, takes effect", async () => {
+  dns.set("api.test", { A: ["127.0.0.1"], ttl: 0 });
+  const url = `http://api.test:${port()}`;
+  await start(url);
+  await targetsAre(`127.0.0.1:${port()}`);
+  await using other = await startDnsServer();
+  other.set("api.test", { A: ["127.0.0.2"], ttl: 0 });
+  const reload = async (names: EdgelaneConfig["dns"]): Promise<string> => {
+    const config = resolveConfig({
+      listen: ["127.0.0.1:0"],
+      admin: { listen: "127.0.0.1:0" },
+      upstreams: { app: { targets: [url], balance: "round-robin", slowStart: "off" } },
+      dns: names ?? "off",
+      routes: [{ match: "/*", to: "app", cache: "off" }],
+      log: { level: "silent" },
+    });
+    return (await gateway.gateway.reloadFrom(async () => config)).kind;
+  };
+  const bounds = { minTtl: "20ms", retry: "20ms", timeout: "200ms" } as const;
+  expect(await reload({ servers: [other.address], ...bounds })).toBe("applied");
+  await targetsAre(`127.0.0.2:${port()}`);
+  expect(await reload("off")).toBe("applied");
+  await targetsAre(`api.test:${port()}`);
+  expect(await gateway.metric("gateway_dns_addresses")).toBe(0);
 });

@@ -38,7 +38,7 @@ export async function startDnsServer(): Promise<DnsServer> {
   return new DnsServer(socket);
 }
 
-export class DnsServer {
+export class DnsServer implements AsyncDisposable {
   readonly #socket: Socket;
   readonly #answers = new Map<string, Answer>();
   readonly #asked = new Map<string, number>();
@@ -67,6 +67,10 @@ export class DnsServer {
   async close(): Promise<void> {
     this.#socket.close();
     await once(this.#socket, "close");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   #answer(question: Buffer): Buffer | null {
