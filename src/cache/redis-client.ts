@@ -38,6 +38,30 @@ export async function createClient(
   connection: RedisConnection,
   endpoint: RedisEndpoint | null = null,
 ): Promise<RedisClient> {
+  const client = await newClient(connection, endpoint);
+  hearAllErrors(client);
+  return client;
+}
+
+/**
+ * ioredis hears the first error of a socket. A TLS socket can have two, a certificate that is
+ * refused and the alert that follows, and one that nobody hears would end the process.
+ */
+function hearAllErrors(client: RedisClient): void {
+  let stream = client.stream;
+  Object.defineProperty(client, "stream", {
+    get: () => stream,
+    set: (made: typeof stream) => {
+      stream = made;
+      made.on("error", () => undefined);
+    },
+  });
+}
+
+async function newClient(
+  connection: RedisConnection,
+  endpoint: RedisEndpoint | null,
+): Promise<RedisClient> {
   const { topology, tls, username, password, database } = connection;
   const secure = tls === null ? {} : { tls: tls.authority === "" ? {} : { ca: tls.authority } };
   const options = {

@@ -55,7 +55,7 @@ export class RedisStore implements SecondTier {
   readonly writes: RedisWrites;
   readonly results = new Map<ReadResult, number>();
   stored = 0;
-  /** Reads that were late, so that the origin server was asked too. */
+  /** Reads that somebody waited for until they were late and the origin server was asked too. */
   hedges = 0;
   readonly #options: RedisStoreOptions;
   readonly #events: StoreEvents;
@@ -123,7 +123,7 @@ export class RedisStore implements SecondTier {
     const late = (): void => {
       if (isLate) return;
       isLate = true;
-      this.hedges++;
+      if (!link.isSlow) this.hedges++;
       events.late();
     };
     const ask = <T>(reply: Promise<T>): Promise<T> => link.watch(client, reply, late);

@@ -41,6 +41,7 @@ export function createRedisTier(config: GatewayConfig, parts: TierParts): RedisT
   const { redis, memoryBytesMax, objectBytesMax } = config.cache;
   if (redis === null || memoryBytesMax === 0) return null;
   const { cache, clock, logger, formsOf } = parts;
+  let failure: string | null = null;
   const store = new RedisStore(
     {
       connection: { ...redis, tls: redis.secure ? { authority: authorityOf(redis) } : null },
@@ -60,8 +61,12 @@ export function createRedisTier(config: GatewayConfig, parts: TierParts): RedisT
         logger.warn("purges were missed while Redis was away: the cache in memory is emptied");
         cache.purge({ scope: { kind: "all" }, mode: "hard" });
       },
-      up: (node) => logger.info(named(node), "Redis is up: the second tier of the cache is used"),
+      up: (node) => {
+        failure = null;
+        logger.info(named(node), "Redis is up: the second tier of the cache is used");
+      },
       down: (node, reason, code) => {
+        failure = code === "" ? reason : `${reason} (${code})`;
         const detail = { ...named(node), reason, ...(code === "" ? {} : { code }) };
         logger.warn(detail, DOWN_TEXTS[reason] ?? "Redis is down: it is left alone");
       },
@@ -71,7 +76,7 @@ export function createRedisTier(config: GatewayConfig, parts: TierParts): RedisT
     attach: () => cache.attach(store),
     open: () => store.open(),
     publish: (purge) => store.publish(purge),
-    reading: () => readingOf(store),
+    reading: () => readingOf(store, failure),
     close: () => store.close(CLOSE_GRACE_MS),
   };
 }
@@ -95,17 +100,12 @@ function authorityOf({ authorityFile }: RedisConfig): string {
   return authorityFile === null ? "" : readFileSync(authorityFile, "utf8");
 }
 
-function readingOf({
-  hedges,
-  journal,
-  nodes,
-  results,
-  stored,
-  writes,
-}: RedisStore): SecondTierReading {
+function readingOf(store: RedisStore, failure: string | null): SecondTierReading {
+  const { hedges, journal, nodes, results, stored, writes } = store;
   return {
     state: stateOf(nodes.links),
     nodes: countStates(nodes.links),
+    failure,
     isFollowing: journal.isLive,
     hits: results.get("hit") ?? 0,
     stale: results.get("stale") ?? 0,

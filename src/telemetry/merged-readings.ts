@@ -99,6 +99,7 @@ function mergeSecondTier(
   return {
     state,
     nodes: mergeBy(a.nodes, b.nodes, ([name]) => name, mergeCounts),
+    failure: a.failure ?? b.failure,
     isFollowing: a.isFollowing && b.isFollowing,
     hits: a.hits + b.hits,
     stale: a.stale + b.stale,

@@ -34,12 +34,14 @@ export interface SecondTierReading {
   readonly state: "closed" | "up" | "down" | "probing";
   /** Connections to its nodes, by state: "up", "late", "probing" or "down". */
   readonly nodes: readonly (readonly [state: string, count: number])[];
+  /** Why it went down last, while it is not up: a reason and the system's code. */
+  readonly failure: string | null;
   /** The journal of purges is followed without a gap; nothing is read otherwise. */
   readonly isFollowing: boolean;
   readonly hits: number;
   readonly stale: number;
   readonly reads: readonly (readonly [result: string, count: number])[];
-  /** Reads beside which the origin was asked, because they were late. */
+  /** Reads that were waited for until the origin was asked beside them. */
   readonly hedges: number;
   readonly stores: number;
   readonly dropped: readonly (readonly [reason: string, count: number])[];

@@ -17,7 +17,7 @@ export const SECOND_TIER_METRICS: readonly MetricRow[] = [
   ofSecondTier(
     "gateway_cache_hedges_total",
     "counter",
-    "Reads of the second tier that were late, so that the origin was asked beside them.",
+    "Requests that waited cache.redis.hedge for the second tier before the origin was asked too.",
     (tier) => tier.hedges,
   ),
   {

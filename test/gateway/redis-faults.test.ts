@@ -71,38 +71,6 @@ describe("a Redis that", () => {
     expect(await at.metric("gateway_cache_breaker_state")).toBe(0);
   });
 
-  test.each([
-    ["garbage", Buffer.from("garbage")],
-    ["nothing", Buffer.alloc(0)],
-  ])("returns %s is a miss", async (_name, bytes) => {
-    await serve(responder("right", FRESH));
-    const first = await following();
-    await get(first.port, "/");
-    await stored(first, 1);
-    const [key = ""] = await tiers.redis.client.keys("edgelane:{*}");
-    await tiers.redis.client.hset(key, "r", bytes);
-    const second = await following();
-    expect((await get(second.port, "/")).text).toBe("right");
-    expect(await second.metric("gateway_cache_reads_total", { result: "invalid" })).toBe(1);
-    expect(tiers.origin.heads).toHaveLength(2);
-  });
-
-  test("has lost a piece, or a value of another kind, is a miss", async () => {
-    await serve(responder(pattern(600_000), FRESH));
-    const first = await following();
-    await get(first.port, "/");
-    await stored(first, 1);
-    const [piece = ""] = await tiers.redis.client.keys("edgelane:*:1");
-    await tiers.redis.client.del(piece);
-    const second = await following();
-    expect((await get(second.port, "/")).content.equals(pattern(600_000))).toBe(true);
-    const [key = ""] = await tiers.redis.client.keys("edgelane:{*}");
-    await tiers.redis.client.set(key, "a string");
-    const third = await following();
-    expect((await get(third.port, "/")).content.equals(pattern(600_000))).toBe(true);
-    expect(await third.metric("gateway_cache_reads_total", { result: "reply" })).toBe(1);
-  });
-
   test("freezes costs one request the hedge, the others nothing, and comes back", async () => {
     await serve(responder("fine", FRESH));
     const redis = { url: tiers.redis.url, hedge: "150ms", timeout: "200ms" } as const;

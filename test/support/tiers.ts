@@ -57,7 +57,7 @@ export async function startTiers(
   ...redisOptions: readonly string[]
 ): Promise<Tiers> {
   const origin = await startOrigin(script);
-  return new Tiers(await startRedis(...redisOptions), origin);
+  return new Tiers(await startRedis("--enable-debug-command", "local", ...redisOptions), origin);
 }
 
 export async function isFollowing(gateway: TestGateway): Promise<void> {
