@@ -10,18 +10,15 @@ import type { AttemptListener, OriginRequest } from "./attempt.ts";
 import type { H2Pool, StreamUser } from "./h2-pool.ts";
 import { h2Fields, h2Trailers, regularFields, statusOf } from "./h2-request.ts";
 import type { H2Session } from "./h2-session.ts";
+import { SendingAttempt } from "./sending-attempt.ts";
 import {
   type AttemptHost,
   DONE,
-  EXPECTING,
   type ExpiryCode,
   READING,
-  SENDING,
   TOO_MANY_INTERIMS,
-  WAITING,
-  WatchedAttempt,
 } from "./watched-attempt.ts";
-import { type ContentEvents, type ContentSink, ContentSender } from "./wire-content.ts";
+import type { ContentSink } from "./wire-content.ts";
 
 export interface H2Host extends AttemptHost {
   readonly secure: boolean;
@@ -31,20 +28,17 @@ export interface H2Host extends AttemptHost {
 
 const NO_FIELDS: FieldLines = [];
 
-export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEvents, ContentSink {
-  readonly #request: OriginRequest;
+export class H2Attempt extends SendingAttempt implements StreamUser, ContentSink {
   readonly #host: H2Host;
   readonly #pool: H2Pool;
   #session: H2Session | null = null;
   #stream: ClientHttp2Stream | null = null;
-  #sender: ContentSender | null = null;
   #trailers: FieldLines = NO_FIELDS;
   /** The origin ended the content itself, and not a reset. */
   #contentEnded = false;
 
   constructor(request: OriginRequest, listener: AttemptListener, host: H2Host, pool: H2Pool) {
     super(request, listener, host);
-    this.#request = request;
     this.#host = host;
     this.#pool = pool;
   }
@@ -84,19 +78,19 @@ export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEven
     return (this.#stream?.readableLength ?? 0) > 0;
   }
 
-  protected sendUnasked(): void {
-    this.#sender?.start();
+  protected contentSink(): ContentSink {
+    return this;
   }
 
   // ── what the pool says ─────────────────────────────────────────────────────────────────────────
 
   granted(session: H2Session): void {
     const { content } = this;
-    const { trailers } = this.#request;
+    const { trailers } = this.request;
     const isReused = session.served > 0;
     try {
       const { secure, hostField } = this.#host;
-      const fields = h2Fields(this.#request, secure ? "https" : "http", hostField);
+      const fields = h2Fields(this.request, secure ? "https" : "http", hostField);
       const follows = content === null ? "none" : trailers === null ? "plain" : "trailed";
       this.#stream = session.request(fields, follows);
     } catch (cause) {
@@ -105,21 +99,13 @@ export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEven
       return;
     }
     this.#session = session;
-    this.sent = true;
-    this.lastMs = this.#host.nowMs;
     if (isReused) this.#host.reusedConnection();
     this.#listen(this.#stream);
-    if (content === null) {
-      this.phase = WAITING;
-      return;
-    }
-    this.#sender = new ContentSender(content, this, this.#request.bodyLength, this);
-    this.phase = this.#request.expectsContinue ? EXPECTING : SENDING;
-    if (this.phase === SENDING) this.#sender.start();
+    this.headWritten();
   }
 
   connectFailed(error: GatewayError): void {
-    this.#fail(error);
+    this.fail(error);
   }
 
   #listen(stream: ClientHttp2Stream): void {
@@ -129,10 +115,7 @@ export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEven
       this.#trailers = regularFields(raw);
     });
     stream.on("wantTrailers", () => this.#sendTrailers(stream));
-    stream.on("drain", () => {
-      this.lastMs = this.#host.nowMs;
-      this.#sender?.drained();
-    });
+    stream.on("drain", () => this.drained());
     stream.on("end", () => this.#complete());
     // The code says all that the error does, and "close" follows it.
     stream.on("error", ignore);
@@ -158,21 +141,7 @@ export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEven
 
   #sendTrailers(stream: ClientHttp2Stream): void {
     if (!stream.closed && !stream.destroyed)
-      stream.sendTrailers(h2Trailers(this.#request.trailers?.() ?? NO_FIELDS));
-  }
-
-  contentMoved(): void {
-    if (this.phase === EXPECTING) this.phase = SENDING;
-    this.lastMs = this.#host.nowMs;
-  }
-
-  contentSent(): void {
-    this.lastMs = this.#host.nowMs;
-    if (this.phase < WAITING) this.phase = WAITING;
-  }
-
-  contentBroken(): void {
-    this.#fail(new GatewayError("client_closed", "content broken off"));
+      stream.sendTrailers(h2Trailers(this.request.trailers?.() ?? NO_FIELDS));
   }
 
   // ── response ───────────────────────────────────────────────────────────────────────────────────
@@ -189,7 +158,7 @@ export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEven
       return;
     }
     this.listener.interim({ status, reason: "", fields });
-    if (status === 100 && !this.silent) this.#sender?.start();
+    if (status === 100 && !this.silent) this.sendUnasked();
   }
 
   #respond(raw: readonly string[]): void {
@@ -220,7 +189,7 @@ export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEven
     try {
       tell();
     } catch (cause) {
-      this.#fail(new GatewayError("internal_error", "a handler failed", { cause }));
+      this.fail(new GatewayError("internal_error", "a handler failed", { cause }));
     }
   }
 
@@ -242,11 +211,11 @@ export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEven
     // content of it is gone.
     const isPastEnd = (stream.id ?? 0) > session.lastStreamId;
     this.refused = isPastEnd || code === constants.NGHTTP2_REFUSED_STREAM;
-    if (this.refused && !this.responseBegun) this.sent = this.#sender?.started === true;
+    if (this.refused && !this.responseBegun) this.sent = this.contentStarted;
     // The race of RFC 9112 section 9.3.1 exists here too: the origin retires a session by GOAWAY,
     // or without one. An origin that serves nobody does not get all requests twice by that.
     this.reused = (isPastEnd || session.dead) && session.served > 1;
-    this.#fail(this.#failureOf(code, session));
+    this.fail(this.#failureOf(code, session));
   }
 
   #failureOf(code: number, session: H2Session): GatewayError {
@@ -257,7 +226,7 @@ export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEven
     return new GatewayError(this.phase === READING ? "body_truncated" : "upstream_reset", name);
   }
 
-  #fail(error: GatewayError): void {
+  protected fail(error: GatewayError): void {
     if (this.silent) return;
     const failure = this.downstreamFailure() ?? error;
     this.silent = true;
@@ -268,11 +237,10 @@ export class H2Attempt extends WatchedAttempt implements StreamUser, ContentEven
   /** Gives back stream and slot, once. */
   #end(): void {
     if (this.phase === DONE) return;
-    const isSent = this.#sender === null || this.#sender.done;
-    const isOver = this.#contentEnded && isSent;
+    const isOver = this.#contentEnded && this.contentWritten;
     this.phase = DONE;
     this.#pool.cancel(this);
-    this.#sender?.stop();
+    this.stopSending();
     const stream = this.#stream;
     if (stream !== null && !isOver) stream.close(constants.NGHTTP2_CANCEL);
     // A stream that is closed and not read keeps its window.

@@ -18,19 +18,16 @@ import { ChunkedContent } from "./chunked-content.ts";
 import { exchangeFailure } from "./failures.ts";
 import { framingMethod, type OriginIo } from "./origin-io.ts";
 import { ResponseHeadReader, STATUS_NO_SLAB } from "./response-head-reader.ts";
+import { SendingAttempt } from "./sending-attempt.ts";
 import {
   type AttemptHost,
   DONE,
-  EXPECTING,
   type ExpiryCode,
   READING,
-  SENDING,
   TOO_MANY_INTERIMS,
-  WAITING,
-  WatchedAttempt,
 } from "./watched-attempt.ts";
 import type { ConnectionUser, WireConnection } from "./wire-connection.ts";
-import { type ContentEvents, ContentSender, framedSink } from "./wire-content.ts";
+import { type ContentSink, framedSink } from "./wire-content.ts";
 import type { WirePool } from "./wire-pool.ts";
 import { mayDesynchronise, renderRequestHead } from "./wire-request.ts";
 import { copyOf, lent } from "./wire-response.ts";
@@ -46,17 +43,12 @@ export interface WireHost extends AttemptHost {
 
 const NO_FIELDS: FieldLines = [];
 
-export class WireAttempt
-  extends WatchedAttempt
-  implements ConnectionUser, ContentEvents, PoolWaiter
-{
-  readonly #request: OriginRequest;
+export class WireAttempt extends SendingAttempt implements ConnectionUser, PoolWaiter {
   readonly #host: WireHost;
   readonly #mayReuse: boolean;
   /** The request head, ready to write. */
   #head = "";
   #connection: WireConnection | null = null;
-  #sender: ContentSender | null = null;
   readonly #heads: ResponseHeadReader;
   #framing = 0;
   /** Content bytes that are still to come, by Content-Length or until the origin closes. */
@@ -75,7 +67,6 @@ export class WireAttempt
     connection: "pooled" | "fresh",
   ) {
     super(request, listener, host);
-    this.#request = request;
     this.#host = host;
     this.#mayReuse = connection === "pooled";
     this.#heads = new ResponseHeadReader(host.io, this, framingMethod(request.method));
@@ -84,7 +75,7 @@ export class WireAttempt
   start(): void {
     const { wire } = this.#host;
     try {
-      this.#head = renderRequestHead(this.#request, this.#host.hostField);
+      this.#head = renderRequestHead(this.request, this.#host.hostField);
     } catch (error) {
       process.nextTick(failLater, this, error);
       return;
@@ -130,10 +121,6 @@ export class WireAttempt
     return this.#connection?.socket ?? null;
   }
 
-  protected sendUnasked(): void {
-    this.#sender?.start();
-  }
-
   // ── request ────────────────────────────────────────────────────────────────────────────────────
 
   connected(): void {
@@ -141,49 +128,18 @@ export class WireAttempt
   }
 
   connectFailed(error: GatewayError): void {
-    this.#fail(error);
+    this.fail(error);
   }
 
   #send(connection: WireConnection): void {
-    this.sent = true;
-    this.lastMs = this.#host.nowMs;
     connection.written += 1;
-    const { content } = this;
-    if (content === null) {
-      this.phase = WAITING;
-      connection.socket.write(this.#head, "latin1");
-      return;
-    }
-    const sink = framedSink(connection.socket, this.#request);
-    this.#sender = new ContentSender(content, sink, this.#request.bodyLength, this);
     connection.socket.write(this.#head, "latin1");
-    if (this.#request.expectsContinue) {
-      this.phase = EXPECTING;
-    } else {
-      this.phase = SENDING;
-      this.#sender.start();
-    }
+    this.headWritten();
   }
 
-  contentMoved(): void {
-    // Only now: a client that goes on waiting leaves the origin in the phase where it owes an
-    // answer.
-    if (this.phase === EXPECTING) this.phase = SENDING;
-    this.lastMs = this.#host.nowMs;
-  }
-
-  contentSent(): void {
-    this.lastMs = this.#host.nowMs;
-    if (this.phase < WAITING) this.phase = WAITING;
-  }
-
-  contentBroken(): void {
-    this.#fail(new GatewayError("client_closed", "content broken off"));
-  }
-
-  drained(): void {
-    this.lastMs = this.#host.nowMs;
-    this.#sender?.drained();
+  protected contentSink(): ContentSink {
+    if (this.#connection === null) throw new Error("content without a connection");
+    return framedSink(this.#connection.socket, this.request);
   }
 
   // ── response ───────────────────────────────────────────────────────────────────────────────────
@@ -208,7 +164,7 @@ export class WireAttempt
         else offset = this.#receiveHead(chunk, offset, length);
       }
     } catch (cause) {
-      this.#fail(new GatewayError("internal_error", "a handler failed", { cause }));
+      this.fail(new GatewayError("internal_error", "a handler failed", { cause }));
     }
   }
 
@@ -223,7 +179,7 @@ export class WireAttempt
 
   /** While it is we who have no room for what it sent, the origin server is not to blame. */
   protected override expire(code: ExpiryCode, detail: string): void {
-    if (this.#waitsForPlace) this.#fail(noPlace());
+    if (this.#waitsForPlace) this.fail(noPlace());
     else super.expire(code, detail);
   }
 
@@ -269,7 +225,7 @@ export class WireAttempt
     }
     this.#framing = framing;
     this.#remaining = framing === FRAMING_CLOSE ? Number.POSITIVE_INFINITY : io.contentLength;
-    this.#keepAlive = io.keepAlive && !mayDesynchronise(this.#request);
+    this.#keepAlive = io.keepAlive && !mayDesynchronise(this.request);
     this.#hintMs = io.keepAliveHintMs;
     if (framing === FRAMING_CHUNKED) this.#chunked = new ChunkedContent(io, this);
     this.phase = READING;
@@ -282,7 +238,7 @@ export class WireAttempt
     else if (!this.takesInterim()) this.#refuse(TOO_MANY_INTERIMS);
     else {
       this.listener.interim(head);
-      if (head.status === 100 && !this.silent) this.#sender?.start();
+      if (head.status === 100 && !this.silent) this.sendUnasked();
     }
   }
 
@@ -327,7 +283,7 @@ export class WireAttempt
     }
     const progress = this.phase === READING ? "responding" : "sent";
     const code = progress === "responding" ? "body_truncated" : "upstream_reset";
-    this.#fail(
+    this.fail(
       error === null
         ? new GatewayError(code, "the origin server closed the connection")
         : exchangeFailure(error, progress, true),
@@ -338,16 +294,15 @@ export class WireAttempt
   #complete(trailers: FieldLines, isLast: boolean): void {
     if (this.silent) return;
     this.silent = true;
-    const isSent = this.#sender === null || this.#sender.done;
-    this.#end(isLast && isSent && this.#keepAlive ? "reusable" : "broken");
+    this.#end(isLast && this.contentWritten && this.#keepAlive ? "reusable" : "broken");
     this.listener.end(trailers);
   }
 
   #refuse(detail: string): void {
-    this.#fail(new GatewayError("upstream_invalid", detail));
+    this.fail(new GatewayError("upstream_invalid", detail));
   }
 
-  #fail(error: GatewayError): void {
+  protected fail(error: GatewayError): void {
     if (this.silent) return;
     const failure = this.downstreamFailure() ?? error;
     this.silent = true;
@@ -363,7 +318,7 @@ export class WireAttempt
     this.#chunked?.release();
     if (this.#waitsForPlace) this.#host.io.pools.leave(this);
     this.#held = null;
-    this.#sender?.stop();
+    this.stopSending();
     const connection = this.#connection;
     if (connection !== null && fate === "reusable") {
       this.#host.wire.giveBack(connection, this.#hintMs);
