@@ -33,6 +33,12 @@ export type RedisClient = Redis;
 /** Connect, authenticate and answer a first command. */
 export const CONNECT_TIMEOUT_MS = 1000;
 
+/** Sentinels are asked one after the other, and each may be one that does not answer. */
+export function connectDeadlineMs({ topology }: RedisConnection): number {
+  const others = topology.kind === "sentinel" ? topology.sentinels.length : 0;
+  return CONNECT_TIMEOUT_MS * (others + 1);
+}
+
 /** Not connected yet. `endpoint`: a node of a Cluster. */
 export async function createClient(
   connection: RedisConnection,

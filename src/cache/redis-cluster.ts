@@ -35,6 +35,7 @@ export class RedisCluster implements RedisNodes {
   readonly #seeds: readonly RedisEndpoint[];
   readonly #events: NodeEvents;
   links: readonly RedisLink[] = [];
+  readonly connectMs = CONNECT_TIMEOUT_MS;
   readonly #links = new Map<string, RedisLink>();
   #slots: readonly (string | undefined)[] = [];
   /** Of nodes that are no masters any more. */
@@ -132,7 +133,7 @@ export class RedisCluster implements RedisNodes {
   #newLink(name: string, endpoint: RedisEndpoint): RedisLink {
     const connect = (): Promise<RedisClient> => createClient(this.#connection, endpoint);
     return new RedisLink(
-      { connect, clock: this.#clock, times: this.#times },
+      { connect, connectMs: this.connectMs, clock: this.#clock, times: this.#times },
       {
         up: () => this.#events.up(name),
         down: (reason, code) => {
@@ -158,7 +159,7 @@ export class RedisCluster implements RedisNodes {
     const client = await createClient(this.#connection, seed);
     client.on("error", () => undefined);
     try {
-      await deadline(client.connect(), CONNECT_TIMEOUT_MS);
+      await deadline(client.connect(), this.connectMs);
       return await readRanges(client, seed.host);
     } finally {
       client.disconnect();

@@ -95,7 +95,7 @@ export class RedisJournal {
         const client = await this.#options.nodes.clientFor(this.#purges.key);
         client.on("error", () => undefined);
         this.#client = client;
-        await deadline(client.connect(), ANSWER_TIMEOUT_MS);
+        await deadline(client.connect(), this.#options.nodes.connectMs);
         await this.#catchUp(client);
         this.isLive = true;
         waitMs = RETRY_MS;

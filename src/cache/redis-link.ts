@@ -27,6 +27,7 @@ export interface LinkEvents {
 export interface LinkParts {
   /** A client that is not connected. */
   readonly connect: () => Promise<RedisClient>;
+  readonly connectMs: number;
   readonly clock: Clock;
   readonly times: PaceTimes;
 }
@@ -118,7 +119,7 @@ export class RedisLink {
       client.on("error", (error) => {
         own.error = error;
       });
-      await deadline(client.connect(), CONNECT_TIMEOUT_MS);
+      await deadline(client.connect(), this.#parts.connectMs);
       await this.#readClock(own, CONNECT_TIMEOUT_MS);
       if (this.#session !== own) client.disconnect();
       else this.#goUp(own);

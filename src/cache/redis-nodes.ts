@@ -2,7 +2,12 @@
 // Knows no values.
 
 import type { Clock } from "../clock.ts";
-import { createClient, type RedisClient, type RedisConnection } from "./redis-client.ts";
+import {
+  connectDeadlineMs,
+  createClient,
+  type RedisClient,
+  type RedisConnection,
+} from "./redis-client.ts";
 import { RedisCluster } from "./redis-cluster.ts";
 import type { RedisReason } from "./redis-failure.ts";
 import { type LinkState, RedisLink } from "./redis-link.ts";
@@ -10,6 +15,8 @@ import type { PaceTimes } from "./redis-pace.ts";
 
 export interface RedisNodes {
   readonly links: readonly RedisLink[];
+  /** For connecting a client. */
+  readonly connectMs: number;
   /** Times that a connection was given up for a while, those of nodes that are gone included. */
   readonly downs: number;
   /** Resolves when it is known what can be reached. Never rejects. */
@@ -59,13 +66,15 @@ export function stateOf(links: readonly RedisLink[]): LinkState {
 /** One server, or whoever the Sentinels say is the master. */
 class SoleNode implements RedisNodes {
   readonly links: readonly [RedisLink];
+  readonly connectMs: number;
   readonly #connection: RedisConnection;
 
   constructor({ connection, clock, times }: NodeParts, events: NodeEvents) {
     this.#connection = connection;
+    this.connectMs = connectDeadlineMs(connection);
     const connect = (): Promise<RedisClient> => createClient(connection);
     const link = new RedisLink(
-      { connect, clock, times },
+      { connect, connectMs: this.connectMs, clock, times },
       {
         up: () => events.up(""),
         down: (reason, code) => events.down("", reason, code),

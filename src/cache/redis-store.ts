@@ -48,6 +48,8 @@ export type ReadResult =
 
 /** Reads under way; one more is a miss at once. */
 const READS_MAX = 1024;
+/** The start of a gateway waits no longer for Redis. */
+const OPEN_MS = 1500;
 
 export class RedisStore implements SecondTier {
   readonly journal: RedisJournal;
@@ -82,7 +84,8 @@ export class RedisStore implements SecondTier {
 
   /** Resolves when it is known whether Redis can be reached. Never rejects. */
   async open(): Promise<void> {
-    await this.nodes.open();
+    // Who is not there by then is waited for by nobody.
+    await deadline(this.nodes.open(), OPEN_MS).catch(() => undefined);
     void this.journal.follow();
   }
 

@@ -7,6 +7,7 @@ import { startGateway, type TestGateway, until } from "../support/gateway.ts";
 import { startOrigin, type TestOrigin } from "../support/origin.ts";
 import { answer, pattern } from "../support/origin-scripts.ts";
 import { get } from "../support/raw-client.ts";
+import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { startRedis, startRedisCluster, startSentinel, type TestRedis } from "../support/redis.ts";
 
 let origin: TestOrigin;
@@ -166,4 +167,17 @@ test("Sentinel: a master that dies is followed by its replica, and no request fa
     async () => (await gateway.metric("gateway_cache_stores_total", { tier: "l2" })) > before,
     "the new master to be written to",
   );
+}, 60_000);
+
+test("Sentinel: one that does not answer holds up nobody for long", async () => {
+  await serve();
+  const master = await startRedis();
+  const sentinel = await startSentinel(master);
+  servers.push(master, sentinel);
+  await using silent = await startTcpProxy(sentinel.port);
+  silent.hold("to client");
+  const hosts = `127.0.0.1:${silent.port},127.0.0.1:${sentinel.port}`;
+  const gateway = await following(`redis-sentinel://${hosts}#main`);
+  await get(gateway.port, "/1");
+  await gateway.metricIs("gateway_cache_stores_total", { tier: "l2" }, 1);
 }, 60_000);
