@@ -3,10 +3,13 @@
 
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../clock.ts";
+import { hasField } from "../http/fields.ts";
+import type { FieldLines } from "../http/message.ts";
 import { FILL_LIMITS, FillBudget, type FillLimits } from "./fill-limits.ts";
 import type { CacheKey } from "./key.ts";
 import { MEMORY_STORE_DEFAULTS, MemoryStore, type MemoryStoreOptions } from "./memory-store.ts";
 import { FRESHNESS_DEFAULTS, type FreshnessOptions } from "./policy/freshness.ts";
+import { RULES, type RuleName } from "./policy/rules.ts";
 import { TagPurges } from "./purge.ts";
 import type { SecondTier } from "./second-tier.ts";
 import type { HitFormat } from "./stored-response.ts";
@@ -63,6 +66,8 @@ export interface CacheStats {
   collapsed: number;
   /** Waited in vain. */
   released: number;
+  /** Did not wait: the last response for its key was not one to share. */
+  hitForMiss: number;
   stored: number;
   /** Stored responses removed by unsafe requests. */
   invalidated: number;
@@ -87,13 +92,14 @@ export class CacheState {
     revalidated: 0,
     collapsed: 0,
     released: 0,
+    hitForMiss: 0,
     stored: 0,
     invalidated: 0,
     purged: 0,
     softPurged: 0,
   };
   readonly tagPurges = new TagPurges();
-  /** Until when, by two words of the hash: a collision costs a wait, or spares one. */
+  /** Until when and why, by part of the hash: a collision costs a wait, or spares one. */
   readonly #uncacheable: LRUCache<number, number>;
 
   constructor(clock: Clock, options: CacheOptions) {
@@ -108,25 +114,64 @@ export class CacheState {
     return this.options.format.cacheName;
   }
 
-  rememberUncacheable(key: CacheKey, nowMs: number): void {
-    this.#uncacheable.set(hashNumber(key), nowMs + this.options.uncacheableMs);
+  /**
+   * Of requests like this one: what is private to some may be public for others. `rule` is why the
+   * response was not one to share.
+   */
+  rememberUncacheable(key: CacheKey, fields: FieldLines, rule: RuleName, nowMs: number): void {
+    const untilMs = Math.ceil(nowMs + this.options.uncacheableMs);
+    const mark = untilMs * RULES_MAX + RULE_NAMES.indexOf(rule);
+    this.#uncacheable.set(markOf(key, likenessOf(fields)), mark);
   }
 
-  forgetUncacheable(key: CacheKey): void {
-    this.#uncacheable.delete(hashNumber(key));
+  forgetUncacheable(key: CacheKey, fields: FieldLines): void {
+    this.#uncacheable.delete(markOf(key, likenessOf(fields)));
+  }
+
+  /** Whoever asks. */
+  forgetKey(key: CacheKey): void {
+    for (let likeness = 0; likeness < LIKENESSES; likeness++) {
+      this.#uncacheable.delete(markOf(key, likeness));
+    }
   }
 
   forgetAllUncacheable(): void {
     this.#uncacheable.clear();
   }
 
-  isUncacheable(key: CacheKey, nowMs: number): boolean {
-    const untilMs = this.#uncacheable.get(hashNumber(key));
-    return untilMs !== undefined && nowMs < untilMs;
+  isUncacheable(key: CacheKey, fields: FieldLines, nowMs: number): boolean {
+    if (this.#uncacheable.size === 0) return false;
+    const mark = this.#uncacheable.get(markOf(key, likenessOf(fields)));
+    return mark !== undefined && nowMs < Math.floor(mark / RULES_MAX);
+  }
+
+  /** Until when requests like this one do not wait for each other, and why; null where they do. */
+  uncacheable(key: CacheKey, fields: FieldLines): UncacheableMark | null {
+    const mark = this.#uncacheable.peek(markOf(key, likenessOf(fields)));
+    const rule = RULE_NAMES[(mark ?? 0) % RULES_MAX];
+    if (mark === undefined || rule === undefined) return null;
+    return { untilMs: Math.floor(mark / RULES_MAX), rule };
   }
 }
 
-/** 53 bits of the hash. */
-function hashNumber(key: CacheKey): number {
-  return (key.h0 >>> 0) + (key.h1 & 0x1fffff) * 4_294_967_296;
+export interface UncacheableMark {
+  readonly untilMs: number;
+  /** Why the last response was not one to share. */
+  readonly rule: RuleName;
+}
+
+/** A mark is one number, so that remembering allocates nothing: its end, and the rule's place. */
+const RULE_NAMES = Object.keys(RULES) as RuleName[];
+const RULES_MAX = 256;
+
+/** With and without credentials, with and without cookies. */
+const LIKENESSES = 4;
+
+function likenessOf(fields: FieldLines): number {
+  return (hasField(fields, "authorization") ? 1 : 0) + (hasField(fields, "cookie") ? 2 : 0);
+}
+
+/** 51 bits of the hash, and who asks. */
+function markOf(key: CacheKey, likeness: number): number {
+  return ((key.h1 & 0x7ffff) * LIKENESSES + likeness) * 4_294_967_296 + (key.h0 >>> 0);
 }

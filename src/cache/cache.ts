@@ -5,6 +5,7 @@
 import type { Clock } from "../clock.ts";
 import type { RequestHead, ResponseHead } from "../http/message.ts";
 import { type Answer, answerFrom, refusalFrom } from "./answer.ts";
+import { CacheInspector } from "./cache-inspector.ts";
 import { type CacheOptions, CacheState, type CacheStats } from "./cache-state.ts";
 import { type ForwardReason, hitStatus } from "./cache-status.ts";
 import { Fill, type FillReader, type FillTicket } from "./collapse.ts";
@@ -27,6 +28,7 @@ import { adopted, reconfigure } from "./reconfigure.ts";
 import type { SecondTier } from "./second-tier.ts";
 import { SoloFill } from "./solo-fill.ts";
 import type { StoredResponse } from "./stored-response.ts";
+import { mayWait, NO_WAITS, type Waits } from "./waits.ts";
 
 export interface Answered {
   readonly kind: "answer";
@@ -59,9 +61,6 @@ export interface Joined {
 /** What an origin call pushes into. */
 export type LedFill = Fill | SoloFill;
 
-/** A released reader waits once more; the third time it asks the origin server alone. */
-export const ATTEMPTS_MAX = 3;
-
 export class Cache {
   readonly #state: CacheState;
   readonly #memory: KeyMemory;
@@ -87,6 +86,11 @@ export class Cache {
 
   get store(): MemoryStore {
     return this.#state.store;
+  }
+
+  /** For whoever explains. */
+  get inspector(): CacheInspector {
+    return new CacheInspector(this.#state);
   }
 
   get stats(): CacheStats {
@@ -116,20 +120,19 @@ export class Cache {
 
   /**
    * Waits for the response to a request that was forwarded: one that is on its way already, or a
-   * new one. `attempt` counts from 1; a reader that was released looks up again and comes back with
-   * one more.
+   * new one. A reader that was released looks up again and comes back with what it has waited for.
    */
-  join(forward: Forward, reader: FillReader, attempt: number): Joined {
+  join(forward: Forward, reader: FillReader, waits: Waits): Joined {
     const { key } = forward;
-    const mayWait = forward.sharing === "collapse" && attempt < ATTEMPTS_MAX && key !== null;
-    if (attempt > 1) this.stats.released++;
+    const isShared = forward.sharing === "collapse" && mayWait(waits);
+    if (waits !== NO_WAITS) this.stats.released++;
     else if (COUNTED_AS_MISS.has(forward.rule)) this.stats.misses++;
-    const open = mayWait ? this.#openFor(forward) : undefined;
+    const open = isShared ? this.#openFor(forward) : undefined;
     if (open !== undefined) {
       this.#state.stats.collapsed++;
       return { ticket: open.join(reader), fill: null, plan: null, peer: null };
     }
-    return this.#lead(forward, reader, mayWait);
+    return this.#lead(forward, reader, isShared && key !== null);
   }
 
   /** Other limits and rules for what is stored from now on. */
@@ -180,7 +183,7 @@ export class Cache {
         const key = keyOfUri(this.#memory, scope.uri);
         if (key === undefined) return;
         this.#fills.invalidate(key, null);
-        this.#state.forgetUncacheable(key);
+        this.#state.forgetKey(key);
         return;
       }
       case "prefix": {
@@ -242,10 +245,13 @@ export class Cache {
   }
 
   #forward(asked: Asked, reasons: Reasons, directives: RequestDirectives): Forward {
-    const { key } = asked;
     const nowMs = this.#state.clock.nowMs();
-    const isUncacheable = key !== null && this.#state.isUncacheable(key, nowMs);
-    return forwardOf(asked, reasons, directives, { nowMs, isUncacheable });
+    const forward = forwardOf(asked, reasons, directives, nowMs);
+    const { key, request, sharing } = forward;
+    const isMarked = key !== null && this.#state.isUncacheable(key, request.fields, nowMs);
+    if (sharing === "alone" || !isMarked) return forward;
+    this.stats.hitForMiss++;
+    return { ...forward, sharing: "alone" };
   }
 
   /** What is on its way already, and may be waited for. */

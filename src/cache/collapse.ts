@@ -6,7 +6,8 @@ import type { GatewayError } from "../http/errors.ts";
 import type { FieldLines, RequestHead, ResponseHead } from "../http/message.ts";
 import type { Answer } from "./answer.ts";
 import type { ExchangeTimes } from "./policy/freshness.ts";
-import { contentLengthOf, type FillPlan, type StoredAnswer } from "./fill-contract.ts";
+import type { FillPlan, StoredAnswer } from "./fill-contract.ts";
+import { Cursor, type Role } from "./fill-cursor.ts";
 import type { FillBudget, FillLimits } from "./fill-limits.ts";
 
 /** The call to the origin server; `resume` after `onData` returned false. */
@@ -35,10 +36,10 @@ export interface FillReader {
   /** Before the head: answer with the error. After it: break the response off. */
   onError(error: GatewayError): void;
   /**
-   * Nothing came, and this response is not for this reader: look up and join again, with one
-   * attempt more.
+   * Nothing came: look up and join again, with one wait more. `error`: the call that it waited for
+   * failed; null: the response is not for this reader.
    */
-  onRelease(): void;
+  onRelease(error: GatewayError | null): void;
 }
 
 /** A reader's end of the fill. */
@@ -62,6 +63,8 @@ export class Fill {
   #state: FillState = "waiting";
   #source: FillSource | null = null;
   #sourcePaused = false;
+  /** Known before the head. */
+  #isLeadersAlone = false;
   #head: ResponseHead | null = null;
   #trailers: FieldLines | null = null;
   /** Content that some reader still needs; the first is number `#firstPiece`. */
@@ -84,7 +87,7 @@ export class Fill {
   /** This request may wait for the head, or have what has arrived and follow. */
   admits(request: RequestHead): boolean {
     if (this.#state !== "waiting" && this.#state !== "storing") return false;
-    return this.#plan.admits(request);
+    return !this.#isLeadersAlone && this.#plan.admits(request);
   }
 
   /** The first reader leads: it gets the response even if that is not one to share. */
@@ -171,7 +174,7 @@ export class Fill {
       // Who has had a head sees the response break off. Without one only the request that was sent
       // fails; the others have an attempt of their own.
       else if (cursor.started || cursor.role === "leader") cursor.reader.onError(error);
-      else cursor.reader.onRelease();
+      else cursor.reader.onRelease(error);
     }
     this.#settle();
   }
@@ -179,6 +182,14 @@ export class Fill {
   /** Somebody waits for a head. */
   get isWanted(): boolean {
     return this.#state === "waiting";
+  }
+
+  /** Another worker has learnt that this response is not one to share: only the leader waits on. */
+  releaseFollowers(): void {
+    if (this.#state !== "waiting") return;
+    this.#isLeadersAlone = true;
+    this.#plan.close();
+    for (const cursor of this.#cursors) if (cursor.role !== "leader") this.#release(cursor);
   }
 
   /**
@@ -213,7 +224,7 @@ export class Fill {
   #answerAll(answerFor: StoredAnswer): void {
     for (const { reader } of this.#takeAll()) {
       const answer = answerFor(reader);
-      if (answer === null) reader.onRelease();
+      if (answer === null) reader.onRelease(null);
       else reader.onAnswer(answer);
     }
   }
@@ -225,7 +236,7 @@ export class Fill {
 
   #release(cursor: Cursor): void {
     cursor.leave();
-    cursor.reader.onRelease();
+    cursor.reader.onRelease(null);
   }
 
   #catchUp(cursor: Cursor): void {
@@ -280,13 +291,23 @@ export class Fill {
     this.#firstPiece = slowest;
   }
 
-  /** A single reader sets the pace at once; several may be a window apart. */
+  /** A single reader sets the pace at once; several may be apart. */
   #isWindowFull(): boolean {
-    if (this.#pieces.length === 0) return this.#cursors.size === 1 && this.#isPaused();
-    if (this.#cursors.size === 1) return true;
     let bytes = 0;
     for (const piece of this.#pieces) bytes += piece.length;
-    return bytes > this.#limits.windowBytesMax;
+    const mayLag = this.#mayLag(bytes - this.#limits.windowBytesMax);
+    if (this.#cursors.size > 1) return !mayLag;
+    return bytes > 0 || this.#isPaused();
+  }
+
+  /** Beyond the window the budget pays for what the slowest has not taken. */
+  #mayLag(bytes: number): boolean {
+    const moreBytes = Math.max(0, bytes) - this.#budgetedBytes;
+    if (moreBytes > 0 && bytes > this.#limits.lagBytesMax) return false;
+    if (moreBytes > 0 && !this.#budget.take(moreBytes)) return false;
+    if (moreBytes < 0) this.#budget.release(-moreBytes);
+    this.#budgetedBytes += moreBytes;
+    return true;
   }
 
   #isPaused(): boolean {
@@ -297,7 +318,9 @@ export class Fill {
   #unblock(): void {
     if (this.#state !== "passing") return;
     this.#dropRead();
-    if (!this.#sourcePaused || this.#isWindowFull()) return;
+    // Whatever comes of it, what was taken is given back to the budget.
+    const isFull = this.#isWindowFull();
+    if (!this.#sourcePaused || isFull) return;
     this.#sourcePaused = false;
     this.#source?.resume();
   }
@@ -337,48 +360,5 @@ export class Fill {
   #releaseBudget(): void {
     this.#budget.release(this.#budgetedBytes);
     this.#budgetedBytes = 0;
-  }
-}
-
-/** A peer is another worker's cache: it gets the head as the origin sent it, and decides itself. */
-type Role = "leader" | "collapsed" | "peer";
-
-/** One reader's place in the content. */
-class Cursor implements FillTicket {
-  readonly #fill: Fill;
-  readonly reader: FillReader;
-  readonly role: Role;
-  /** Number of the next piece. */
-  piece = 0;
-  paused = false;
-  started = false;
-  active = true;
-
-  constructor(fill: Fill, reader: FillReader, role: Role) {
-    this.#fill = fill;
-    this.reader = reader;
-    this.role = role;
-  }
-
-  start(head: ResponseHead, plan: FillPlan): void {
-    this.started = true;
-    const own = this.role === "peer" ? head : plan.headFor(head, this.role);
-    this.reader.onHead(own, contentLengthOf(head));
-  }
-
-  end(): void {
-    this.active = false;
-  }
-
-  resume(): void {
-    if (!this.active || !this.paused) return;
-    this.paused = false;
-    this.#fill.continue(this);
-  }
-
-  leave(): void {
-    if (!this.active) return;
-    this.active = false;
-    this.#fill.remove(this);
   }
 }

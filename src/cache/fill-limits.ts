@@ -10,18 +10,26 @@ export interface FillLimits {
   /** Content of one response that is kept for storing. */
   readonly objectBytesMax: number;
   /**
-   * What several readers of a response that is not stored may be apart; then the slowest sets the
-   * pace.
+   * What several readers of a response that is not stored may be apart in any case; then the
+   * slowest sets the pace.
    */
   readonly windowBytesMax: number;
+  /**
+   * What they may be apart while the budget has room for it: one that is slow delays nobody.
+   */
+  readonly lagBytesMax: number;
   /** Content that is read and dropped so that its connection can be used again. */
   readonly drainBytesMax: number;
 }
 
-/** 256 KiB are four reads of a socket; 64 KiB cost less than a new connection. */
+/**
+ * 256 KiB are four reads of a socket; 64 KiB cost less than a new connection. 32 MiB are four of
+ * the largest responses that are stored: who is that much slower has outlived the reason to share.
+ */
 export const FILL_LIMITS: FillLimits = {
   objectBytesMax: 8 * 1024 * 1024,
   windowBytesMax: 256 * 1024,
+  lagBytesMax: 32 * 1024 * 1024,
   drainBytesMax: 64 * 1024,
 };
 

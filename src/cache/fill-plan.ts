@@ -288,10 +288,10 @@ export class CachePlan implements FillPlan {
 
   abandon(reason: "too_large" | "over_budget"): void {
     this.#decision = { store: false, rule: reason };
-    const { key } = this.#forward;
+    const { key, request } = this.#forward;
     // Room may be free again at the next request; a large response will not become small.
     if (reason === "too_large" && key !== null) {
-      this.#state.rememberUncacheable(key, this.#state.clock.nowMs());
+      this.#state.rememberUncacheable(key, request.fields, reason, this.#state.clock.nowMs());
     }
   }
 
@@ -301,9 +301,9 @@ export class CachePlan implements FillPlan {
 
   /** What this response means for the next requests of its key. */
   #learn(decision: StoreDecision, key: CacheKey, head: ResponseHead, nowMs: number): void {
-    const { stored, sharing, validation } = this.#forward;
+    const { request, stored, sharing, validation } = this.#forward;
     if (isShareable(decision, nowMs)) {
-      this.#state.forgetUncacheable(key);
+      this.#state.forgetUncacheable(key, request.fields);
       return;
     }
     // A failure says nothing about the next response, and neither does one to a request unlike
@@ -311,7 +311,8 @@ export class CachePlan implements FillPlan {
     const isTypical = sharing === "collapse" || validation === "ours";
     // What is said of one range says little of the whole.
     if (head.status >= 500 || !isTypical || this.range !== null) return;
-    this.#state.rememberUncacheable(key, nowMs);
+    const rule = decision.store ? "response_no_cache" : decision.rule;
+    this.#state.rememberUncacheable(key, request.fields, rule, nowMs);
     if (!decision.store && stored !== null && !ABOUT_REQUEST.has(decision.rule)) this.#drop(stored);
   }
 

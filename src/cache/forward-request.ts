@@ -44,12 +44,11 @@ export function alone(asked: Asked, { reason, rule }: Omit<Reasons, "stored">): 
   };
 }
 
-/** `isUncacheable`: its last response was not one to share. */
 export function forwardOf(
   asked: Asked,
   reasons: Reasons,
   directives: RequestDirectives,
-  { nowMs, isUncacheable }: { readonly nowMs: number; readonly isUncacheable: boolean },
+  nowMs: number,
 ): Forward {
   const sent = sentFor(asked.request, reasons.stored, nowMs);
   // Who wants only what is stored waits for no origin server, and nobody for them.
@@ -59,8 +58,7 @@ export function forwardOf(
     asked.request.method === "GET" &&
     !(directives.onlyIfCached && isForeground) &&
     (isOurs || !hasPrecondition(asked.request.fields)) &&
-    !isParticular(directives) &&
-    !isUncacheable;
+    !isParticular(directives);
   return {
     kind: "forward",
     ...asked,

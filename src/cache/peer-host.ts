@@ -28,6 +28,15 @@ export function hostForPeers(
     },
     timesOf: (ticket) => followed.get(ticket)?.times ?? NEVER,
     stored: (uri, request) => storedForPeer(memory, state, uri, request),
+    isUncacheable: (uri, { fields }) => {
+      const key = keyOfUri(memory, uri);
+      return key !== undefined && state.isUncacheable(key, fields, state.clock.nowMs());
+    },
+    rememberUncacheable: (uri, { fields }) => {
+      const key = keyOfUri(memory, uri);
+      if (key !== undefined)
+        state.rememberUncacheable(key, fields, "uncacheable", state.clock.nowMs());
+    },
     invalidated: (uri) => {
       const key = keyOfUri(memory, uri);
       if (key !== undefined) invalidate(key);

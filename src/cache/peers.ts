@@ -40,7 +40,9 @@ type PeerAnswer =
   | { readonly kind: "end"; readonly id: number; readonly trailers: FieldLines }
   | { readonly kind: "error"; readonly id: number; readonly code: ReasonCode }
   /** Not for this asker, or not any more: it goes to the origin server itself. */
-  | { readonly kind: "decline"; readonly id: number };
+  | { readonly kind: "decline"; readonly id: number }
+  /** Declined, because it turned out to be one that nobody shares: nor will those there wait. */
+  | { readonly kind: "unshared"; readonly id: number };
 
 /** What a peer that asks can have at once. */
 export interface PeerResponse {
@@ -58,6 +60,10 @@ export interface PeerHost {
   /** A fresh stored response for the request; null without one. */
   stored(uri: string, request: RequestHead): PeerResponse | null;
   invalidated(uri: string): void;
+  /** The last response to requests like this one was not one to share. */
+  isUncacheable(uri: string, request: RequestHead): boolean;
+  /** Another worker has found that. */
+  rememberUncacheable(uri: string, request: RequestHead): void;
 }
 
 export class CachePeers {
@@ -109,6 +115,7 @@ export class CachePeers {
     const id = this.#nextId++;
     const source = new PeerSource(fill, alone, {
       peer: owner,
+      unshared: () => this.#host?.rememberUncacheable(uri, request),
       taken: (bytes) => send(port, { kind: "taken", id, bytes }),
       left: () => {
         this.#asked.delete(id);
@@ -242,8 +249,13 @@ class PeerReader implements FillReader {
     this.#answerStored();
   }
 
-  onRelease(): void {
-    this.#answerStored();
+  onRelease(error: GatewayError | null): void {
+    if (error !== null || !this.#host.isUncacheable(this.#uri, this.request)) {
+      this.#answerStored();
+      return;
+    }
+    this.#out.send({ kind: "unshared", id: this.#id });
+    this.#out.over();
   }
 
   #answerStored(): void {
@@ -268,6 +280,7 @@ class PeerSource implements FillSource {
   readonly #alone: () => void;
   readonly #taken: (bytes: number) => void;
   readonly #left: () => void;
+  readonly #unshared: () => void;
   #started = false;
   #over = false;
   #paused = false;
@@ -276,13 +289,14 @@ class PeerSource implements FillSource {
   constructor(
     fill: Fill,
     alone: () => void,
-    events: { peer: number; taken(bytes: number): void; left(): void },
+    events: { peer: number; taken(bytes: number): void; left(): void; unshared(): void },
   ) {
     this.#fill = fill;
     this.#alone = alone;
     this.peer = events.peer;
     this.#taken = events.taken;
     this.#left = events.left;
+    this.#unshared = events.unshared;
   }
 
   resume(): void {
@@ -311,6 +325,11 @@ class PeerSource implements FillSource {
       case "end":
         this.#over = true;
         this.#fill.onEnd(message.trailers);
+        return "over";
+      case "unshared":
+        this.#unshared();
+        this.#fill.releaseFollowers();
+        this.#fail("body_truncated");
         return "over";
       default:
         this.#fail(message.kind === "error" ? message.code : "body_truncated");

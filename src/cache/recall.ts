@@ -11,15 +11,15 @@ import type { FillReader } from "./collapse.ts";
 import type { CachePlan } from "./fill-plan.ts";
 import type { Forward } from "./forward.ts";
 import { refreshing } from "./forward-request.ts";
-import { type CacheKey, pathWithoutQuery } from "./key.ts";
-import { requestDirectives, responseDirectives } from "./policy/directives.ts";
-import { metadataOf } from "./policy/freshness.ts";
+import type { CacheKey } from "./key.ts";
+import { requestDirectives } from "./policy/directives.ts";
 import { reuse } from "./policy/reuse.ts";
 import type { RuleName } from "./policy/rules.ts";
 import { hasValidator, validatingFields } from "./policy/validation.ts";
-import { selectingFields, selects } from "./policy/vary.ts";
+import { selects } from "./policy/vary.ts";
+import { storedFrom } from "./recalled-response.ts";
 import type { Recall, SecondTier } from "./second-tier.ts";
-import { StoredResponse } from "./stored-response.ts";
+import type { StoredResponse } from "./stored-response.ts";
 
 /**
  * Who carries out what a recall comes to. Exactly one of the two is called, or none if it answers.
@@ -48,14 +48,20 @@ interface Led {
 }
 
 /** The second tier is there, and could know. */
-export function mayRecall(state: CacheState, forward: Forward): boolean {
+export function mayRecall(
+  state: CacheState,
+  forward: Pick<Forward, "key" | "request" | "rule">,
+): boolean {
   return state.secondTier?.isReadable === true && couldKnow(state, forward);
 }
 
-function couldKnow(state: CacheState, { key, request, rule }: Forward): boolean {
+function couldKnow(
+  state: CacheState,
+  { key, request, rule }: Pick<Forward, "key" | "request" | "rule">,
+): boolean {
   if (key === null || !RECALLED.has(rule)) return false;
   if (request.method !== "GET" && request.method !== "HEAD") return false;
-  return !state.isUncacheable(key, state.clock.nowMs());
+  return !state.isUncacheable(key, request.fields, state.clock.nowMs());
 }
 
 /**
@@ -184,28 +190,7 @@ class Recaller {
     const { caching, request, stored: own } = this.#forward;
     if (this.#plan.isOutdated(value.tags)) return null;
     if (own !== null && own.metadata.responseMs >= value.responseMs) return null;
-    const names = value.selecting.map(([name]) => name);
-    // Another instance may have another config: what selects here must have selected there.
-    const required = caching.keys?.fields ?? [];
-    if (!required.every((name) => names.includes(name))) return null;
-    const sent = value.selecting.flatMap(([name, text]) => (text === null ? [] : [name, text]));
-    const selecting = selectingFields(names, sent);
-    if (!selects(selecting, request.fields)) return null;
-    const { freshness, format } = this.#state.options;
-    const { responseMs, initialAgeMs } = value;
-    const directives = responseDirectives(value.fields, freshness.targetedFields);
-    const head = { status: value.status, reason: value.reason, fields: value.fields };
-    // The same initial age as then: its whole seconds as Age, the rest as the time under way.
-    const age = ["Age", String(Math.floor(initialAgeMs / 1000))];
-    const aged = { ...head, fields: [...value.fields, ...age] };
-    const times = { requestMs: responseMs - (initialAgeMs % 1000), responseMs };
-    const metadata = metadataOf(aged, directives, times, caching.mode, freshness);
-    const path = pathWithoutQuery(request.path);
-    const { tags, content } = value;
-    const parts = { head, metadata, selecting, format, rules: caching.rules, path, tags };
-    const stored = new StoredResponse(parts, [content], "copy");
-    if (isExpired) stored.expire(this.#state.clock.nowMs());
-    return stored;
+    return storedFrom(this.#state, { value, isExpired }, request, caching);
   }
 
   #promote(stored: StoredResponse): void {

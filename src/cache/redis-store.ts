@@ -19,7 +19,7 @@ import { putStored } from "./redis-puts.ts";
 import { type ReadSession, readStored, type Wanted } from "./redis-reads.ts";
 import { redisTtlMs } from "./redis-ttl.ts";
 import { RedisWrites } from "./redis-writes.ts";
-import type { JournalPosition, Recall, RecallEvents, SecondTier } from "./second-tier.ts";
+import type { JournalPosition, Peeked, Recall, RecallEvents, SecondTier } from "./second-tier.ts";
 import type { StoredResponse } from "./stored-response.ts";
 
 export interface RedisStoreOptions {
@@ -45,6 +45,9 @@ export type ReadResult =
   | "invalid"
   | RedisReason
   | "skipped";
+
+/** Whoever explains is in no hurry. */
+const PEEK_TIMEOUT_MS = 1000;
 
 /** Reads under way; one more is a miss at once. */
 const READS_MAX = 1024;
@@ -134,7 +137,11 @@ export class RedisStore implements SecondTier {
     const wanted = { uri: key.uri, request, names, contentBytesMax };
     const reading = this.#recall(link, { client, key: name, ask }, wanted);
     if (link.isSlow) late();
-    reading.then(finish, (error: unknown) => {
+    const found = (result: Recall | ReadResult): void => {
+      if (typeof result === "string") this.count(result);
+      finish(typeof result === "string" ? null : result);
+    };
+    reading.then(found, (error: unknown) => {
       const reason = reasonOf(error);
       this.count(reason);
       link.fail(reason, client);
@@ -217,21 +224,34 @@ export class RedisStore implements SecondTier {
     return client;
   }
 
-  async #recall(link: RedisLink, session: ReadSession, wanted: Wanted): Promise<Recall | null> {
+  async peek(key: CacheKey, request: RequestHead, names: readonly string[]): Promise<Peeked> {
+    const name = this.#keyOf(key.uri);
+    const link = this.nodes.linkOf(name);
+    const client = link?.client ?? null;
+    if (link === null || client === null || !link.isReadable || !this.isReadable) return "away";
+    const contentBytesMax = this.#options.objectBytesMax;
+    const ask = <T>(reply: Promise<T>): Promise<T> => deadline(reply, PEEK_TIMEOUT_MS);
+    const wanted = { uri: key.uri, request, names, contentBytesMax };
+    const found = await this.#recall(link, { client, key: name, ask }, wanted).catch(
+      (): Peeked => "away",
+    );
+    return typeof found === "string" && found !== "purged" && found !== "away" ? "miss" : found;
+  }
+
+  async #recall(
+    link: RedisLink,
+    session: ReadSession,
+    wanted: Wanted,
+  ): Promise<Recall | Exclude<ReadResult, "hit">> {
     const found = await readStored(session, wanted);
     link.succeed();
-    if (typeof found === "string") return this.#miss(found);
+    if (typeof found === "string") return found;
     const { value, content } = found;
     // Now, and not before: a purge may have come while Redis answered.
     const judgement = this.journal.isLive ? this.journal.table.judge(value) : "purged";
-    if (judgement === "purged") return this.#miss("purged");
+    if (judgement === "purged") return "purged";
     const responseMs = value.responseMs - link.clockOffsetMs;
     return { value: { ...value, responseMs, content }, isExpired: judgement === "expired" };
-  }
-
-  #miss(result: ReadResult): null {
-    this.count(result);
-    return null;
   }
 
   async #write(

@@ -43,6 +43,9 @@ export interface RecallEvents {
   done(recall: Recall | null): void;
 }
 
+/** Away: it cannot be asked, or does not answer. */
+export type Peeked = Recall | "miss" | "purged" | "away";
+
 export interface SecondTier {
   /** False: every read would be a miss at once. */
   readonly isReadable: boolean;
@@ -50,6 +53,8 @@ export interface SecondTier {
   readonly position: JournalPosition | null;
   /** `names`: what the response probably varies by. */
   read(key: CacheKey, request: RequestHead, names: readonly string[], events: RecallEvents): void;
+  /** As `read`, for whoever only wants to know: counts nothing. Never rejects. */
+  peek(key: CacheKey, request: RequestHead, names: readonly string[]): Promise<Peeked>;
   /** Stores some time later, or drops and counts. The content must never change. */
   write(key: CacheKey, stored: StoredResponse, position: JournalPosition | null): void;
   /** An unsafe request has made the URI's responses invalid; `count` of them were stored here. */

@@ -113,7 +113,7 @@ export class SoloFill implements FillTicket {
   }
 
   #answer(answer: Answer | null): void {
-    if (answer === null) this.#reader.onRelease();
+    if (answer === null) this.#reader.onRelease(null);
     else this.#reader.onAnswer(answer);
   }
 

@@ -11,6 +11,8 @@ const CELL_OF: Partial<Record<keyof CacheStats, Cell>> = {
   misses: cells.CACHE_MISSES,
   stale: cells.CACHE_STALE,
   collapsed: cells.CACHE_COALESCED,
+  released: cells.CACHE_RELEASED,
+  hitForMiss: cells.CACHE_HIT_FOR_MISS,
   revalidated: cells.CACHE_REVALIDATED,
   stored: cells.CACHE_STORES,
   bypassed: cells.CACHE_BYPASSES,

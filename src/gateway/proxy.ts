@@ -4,12 +4,13 @@
 
 import type { Answer } from "../cache/answer.ts";
 import { backgroundReader } from "../cache/background-reader.ts";
-import { ATTEMPTS_MAX, type Cache, type LedFill } from "../cache/cache.ts";
+import type { Cache, LedFill } from "../cache/cache.ts";
 import type { FillReader, FillTicket } from "../cache/collapse.ts";
 import type { Forward } from "../cache/forward.ts";
 import { isSafe } from "../cache/policy/invalidation.ts";
 import { type CacheKey, keyOfTarget } from "../cache/key.ts";
 import { Splicing } from "../cache/splice.ts";
+import { isExhausted, NO_WAITS, waitedInVain } from "../cache/waits.ts";
 import type { Clock } from "../clock.ts";
 import type { Core } from "../core/core.ts";
 import { GatewayError } from "../http/errors.ts";
@@ -120,7 +121,7 @@ class Delivery implements DirectReader {
   #ticket: FillTicket | null = null;
   /** The origin request that this exchange leads. */
   #call: OriginCall | null = null;
-  #attempt: number;
+  #waits = NO_WAITS;
   /** Where the request goes: its route's upstream, or one that stands in for it. */
   #destination: Destination;
   /** The fallbacks that are left, and why the one that was asked last was; null while all is well. */
@@ -132,7 +133,6 @@ class Delivery implements DirectReader {
     this.#route = route;
     this.#destination = route;
     this.#options = options;
-    this.#attempt = options.coalesce ? 1 : ATTEMPTS_MAX;
     const caches = mayBeStored(exchange.request, route);
     const trusted = route.caching.keys !== null && options.trust.has(exchange.client.address);
     const { sticky } = route.upstream;
@@ -167,9 +167,10 @@ class Delivery implements DirectReader {
   }
 
   /** Waits for the origin request of another, or makes one. */
-  #join(forward: Forward, reader: FillReader): FillTicket {
-    const { cache } = this.#options;
-    const { fill, plan, ticket, peer } = cache.join(forward, reader, this.#attempt);
+  #join(found: Forward, reader: FillReader): FillTicket {
+    const { cache, coalesce } = this.#options;
+    const forward: Forward = coalesce ? found : { ...found, sharing: "alone" };
+    const { fill, plan, ticket, peer } = cache.join(forward, reader, this.#waits);
     if (fill === null || plan === null) {
       if (reader === this) this.#exchange.outcome.cache = "collapsed";
       return ticket;
@@ -330,10 +331,11 @@ class Delivery implements DirectReader {
 
   // ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The response under way is not for this request: it goes its own way. */
-  onRelease(): void {
-    this.#attempt++;
-    if (!this.#exchange.ended) this.start();
+  /** The response under way is not for this request, or its call failed: it goes its own way. */
+  onRelease(error: GatewayError | null): void {
+    this.#waits = waitedInVain(this.#waits, error);
+    if (error !== null && isExhausted(this.#waits)) this.onError(error);
+    else if (!this.#exchange.ended) this.start();
   }
 
   /** Another target may have been asked since. */

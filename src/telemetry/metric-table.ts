@@ -31,7 +31,9 @@ export const RELOAD_SUCCEEDED = 15;
 export const CACHE_SOFT_PURGES = 16;
 export const FALLBACKS_UPSTREAM = 17;
 export const FALLBACKS_PAGE = 18;
-export const CELL_COUNT = 19;
+export const CACHE_RELEASED = 19;
+export const CACHE_HIT_FOR_MISS = 20;
+export const CELL_COUNT = 21;
 
 export type Cell = number;
 
@@ -92,6 +94,16 @@ export const METRICS: readonly MetricRow[] = [
     "gateway_cache_coalesced_total",
     CACHE_COALESCED,
     "Requests that shared another one's origin request.",
+  ),
+  cell(
+    "gateway_cache_released_total",
+    CACHE_RELEASED,
+    "Requests that waited for another one's response and had to ask themselves.",
+  ),
+  cell(
+    "gateway_cache_hit_for_miss_total",
+    CACHE_HIT_FOR_MISS,
+    "Requests that did not wait, because the last response was not one to share.",
   ),
   cell(
     "gateway_cache_revalidated_total",

@@ -9,7 +9,12 @@ import { FakePlan } from "../support/fill-plan.ts";
 import { get, RecordingReader, RecordingSource, settled } from "../support/fill-reader.ts";
 
 const HEAD = { status: 200, reason: "", fields: ["Content-Length", "6"] };
-const LIMITS: FillLimits = { objectBytesMax: 100, windowBytesMax: 20, drainBytesMax: 10 };
+const LIMITS: FillLimits = {
+  objectBytesMax: 100,
+  windowBytesMax: 20,
+  lagBytesMax: 0,
+  drainBytesMax: 10,
+};
 const ERROR = new GatewayError("upstream_reset", "reset");
 const bytes = (content: string) => Buffer.from(content, "latin1");
 
@@ -197,6 +202,17 @@ describe("a response that is not shared", () => {
     expect([same.head?.status, other.seen]).toEqual([200, "released"]);
   });
 
+  test("known before its head, it releases all but the leader", () => {
+    const { fill, join, leader, plan } = begin();
+    const waiter = join();
+    fill.releaseFollowers();
+    expect([waiter.seen, leader.seen, plan.isClosed]).toEqual(["released", "waiting", true]);
+    expect(fill.admits(get("/"))).toBe(false);
+    fill.onHead(HEAD);
+    fill.onEnd([]);
+    expect(leader.seen).toBe("200:");
+  });
+
   test("an interim response is the leader's alone", () => {
     const { fill, join, leader } = begin();
     const waiter = join();
@@ -231,6 +247,30 @@ describe("bounds", () => {
     expect(slow.seen).toBe(leader.seen);
     expect(plan.stored).toBeNull();
     expect(fill.admits(join().request)).toBe(false);
+  });
+
+  test("while the budget has room the slow one may be further behind, up to a limit", () => {
+    const limits = { ...LIMITS, objectBytesMax: 0, lagBytesMax: 40 };
+    const { fill, slow, source, leader, budget } = readers(limits, new FillBudget(1000));
+    // It has had the first one.
+    for (let index = 0; index < 7; index++) expect(fill.onData(bytes("0123456789"))).toBe(true);
+    expect(budget.usedBytes).toBe(40);
+    expect(fill.onData(bytes("0123456789"))).toBe(false);
+    slow.eat(1);
+    expect([source.resumes, budget.usedBytes]).toEqual([1, 40]);
+    slow.eat(4);
+    expect(budget.usedBytes).toBe(0);
+    slow.eat();
+    fill.onEnd([]);
+    expect([slow.seen, budget.usedBytes]).toEqual([leader.seen, 0]);
+  });
+
+  test("without room in the budget the slow one sets the pace", () => {
+    const limits = { ...LIMITS, objectBytesMax: 0, lagBytesMax: 100 };
+    const { fill, budget } = readers(limits, new FillBudget(10));
+    for (let index = 0; index < 4; index++) expect(fill.onData(bytes("0123456789"))).toBe(true);
+    expect(fill.onData(bytes("0123456789"))).toBe(false);
+    expect(budget.usedBytes).toBe(10);
   });
 
   test("when the slow one leaves, the others go on", () => {

@@ -47,6 +47,7 @@ function gate(): { opened: Promise<void>; open: () => void } {
 }
 
 const FRESH = "Cache-Control: max-age=60";
+const COALESCED = "gateway_cache_coalesced_total";
 
 test("1,000 identical misses are one origin request, all see its start early", async () => {
   const halves = [pattern(20_000, 1), pattern(20_000, 2)] as const;
@@ -176,6 +177,8 @@ test.each(["Cache-Control: no-store", "Cache-Control: private", "Vary: *"])(
     const before = await gateway.metric("gateway_cache_coalesced_total");
     await Promise.all(Array.from({ length: 5 }, () => get(port, "/")));
     expect(await gateway.metric("gateway_cache_coalesced_total")).toBe(before);
+    expect(await gateway.metric("gateway_cache_released_total")).toBe(19);
+    expect(await gateway.metric("gateway_cache_hit_for_miss_total")).toBeGreaterThanOrEqual(5);
   },
 );
 
@@ -205,6 +208,103 @@ test("an origin that fails fails the one that asked, and the others ask again", 
   // The four have collapsed into one again.
   expect(origin.heads).toHaveLength(2);
 });
+
+test("1,000 who wait for a dying origin ask it three times, and all are told", async () => {
+  const { port, origin, gateway } = await serve(async (connection) => {
+    await connection.readHead();
+    if (origin.heads.length === 1) await gateway.metricIs(COALESCED, {}, 999);
+    connection.reset();
+  });
+  const clients = await clientsOf(port, 1000);
+  for (const client of clients) void client.send(requestText("GET", "/"));
+  const reasons = new Set<string>();
+  for (const client of clients) {
+    const { status, field } = await client.response();
+    reasons.add(`${status} ${field("proxy-status")?.split('"')[1]?.split(":")[0]}`);
+    await client.close();
+  }
+  expect([...reasons]).toEqual(["502 upstream_reset"]);
+  expect(origin.heads).toHaveLength(3);
+});
+
+test("a leader that leaves hands over: one origin request, whole for the others", async () => {
+  const rest = gate();
+  const { port, origin, gateway } = await serve(async (connection) => {
+    await connection.readHead();
+    await connection.send(`HTTP/1.1 200 OK\r\n${FRESH}\r\nContent-Length: 11\r\n\r\nfirst`);
+    await rest.opened;
+    await connection.send("second");
+  });
+  const [leader, ...others] = await clientsOf(port, 4);
+  void leader?.send(requestText("GET", "/"));
+  await origin.headsAtLeast(1);
+  for (const client of others) void client.send(requestText("GET", "/"));
+  await gateway.metricIs(COALESCED, {}, 3);
+  leader?.reset();
+  await gateway.metricIs("gateway_connections", {}, 3);
+  rest.open();
+  for (const client of others) {
+    expect((await client.response()).text).toBe("firstsecond");
+    await client.close();
+  }
+  expect(origin.heads).toHaveLength(1);
+  await gateway.metricIs("gateway_cache_entries", {}, 1);
+});
+
+test("a slow one delays nobody either where the response outgrows what is stored", async () => {
+  const content = pattern(6_000_000);
+  const { port, origin, gateway } = await serve(
+    async (connection) => {
+      await connection.readHead();
+      await gateway.metricIs(COALESCED, {}, 1);
+      // Of unknown length: that it is too large shows only when it is.
+      await connection.send(`HTTP/1.1 200 OK\r\n${FRESH}\r\nConnection: close\r\n\r\n`);
+      await connection.send(content);
+      connection.end();
+    },
+    { cache: { objectMax: "1MB" } },
+  );
+  const [slow, fast] = await clientsOf(port, 2);
+  if (slow === undefined || fast === undefined) throw new Error("no clients");
+  slow.pause();
+  void slow.send(requestText("GET", "/"));
+  await origin.headsAtLeast(1);
+  void fast.send(requestText("GET", "/"));
+  expect((await fast.response()).content.equals(content)).toBe(true);
+  slow.resume();
+  expect((await slow.response()).content.equals(content)).toBe(true);
+  expect(origin.heads).toHaveLength(1);
+  expect(await gateway.metric("gateway_cache_entries")).toBe(0);
+  for (const client of [slow, fast]) await client.close();
+});
+
+test.each(["Authorization: Basic YTpi", "Cookie: session=1"])(
+  "what is private to requests with %s keeps the others sharing",
+  async (line) => {
+    const all = gate();
+    const { port, origin, gateway } = await serve(async (connection) => {
+      for (;;) {
+        const head = await connection.readHead();
+        const isOne = head.includes(line);
+        if (!isOne) await all.opened;
+        await connection.send(
+          isOne ? answer("mine", "Cache-Control: private") : answer("all", FRESH),
+        );
+      }
+    });
+    expect((await get(port, "/", line)).text).toBe("mine");
+    const clients = await clientsOf(port, 5);
+    for (const client of clients) void client.send(requestText("GET", "/"));
+    await gateway.metricIs(COALESCED, {}, 4);
+    all.open();
+    for (const client of clients) {
+      expect((await client.response()).text).toBe("all");
+      await client.close();
+    }
+    expect(origin.heads).toHaveLength(2);
+    expect(await gateway.metric("gateway_cache_hit_for_miss_total")).toBe(0);
+  },
+);
 
 test("a response that breaks off is broken for all, and not stored", async () => {
   const half = gate();

@@ -10,7 +10,12 @@ import { loadConfig } from "../../src/gateway/config.ts";
 import { type OriginScript, startOrigin, type TestOrigin } from "../support/origin.ts";
 import { answer, pattern } from "../support/origin-scripts.ts";
 import { RawClient, requestText } from "../support/raw-client.ts";
-import { startWorkers, startWorkersFrom, type WorkerGateway } from "../support/worker-gateway.ts";
+import {
+  clientsOfWorkers,
+  startWorkers,
+  startWorkersFrom,
+  type WorkerGateway,
+} from "../support/worker-gateway.ts";
 
 const FRESH = "Cache-Control: max-age=60";
 let origin: TestOrigin;
@@ -29,20 +34,7 @@ async function serve(
 ): Promise<{ gateway: WorkerGateway; clients: [RawClient[], RawClient[]] }> {
   origin = await startOrigin(script);
   const gateway = await startWorkers(2, { upstreams: { app: origin.url } });
-  return { gateway, clients: await connect(gateway, count) };
-}
-
-/** Connections by the worker that the kernel gave them to, until each has `count`. */
-async function connect(gateway: WorkerGateway, count: number): Promise<[RawClient[], RawClient[]]> {
-  const clients: [RawClient[], RawClient[]] = [[], []];
-  while (clients[0].length < count || clients[1].length < count) {
-    const before = await gateway.metric("gateway_worker_connections", { worker: "0" });
-    const client = await RawClient.connect(gateway.port);
-    await gateway.metricIs("gateway_connections", {}, clients.flat().length + 1);
-    const after = await gateway.metric("gateway_worker_connections", { worker: "0" });
-    clients[after > before ? 0 : 1].push(client);
-  }
-  return clients;
+  return { gateway, clients: await clientsOfWorkers(gateway, count) };
 }
 
 async function closeAll(clients: readonly RawClient[]): Promise<void> {
@@ -204,7 +196,7 @@ test("a worker that dies while it asks for others costs them one origin request 
         { match: "/exit", to: "app", use: [() => process.exit(1)] }] };`,
   );
   await using gateway = await startWorkersFrom(2, await loadConfig(file, { environment: {} }));
-  const clients = await connect(gateway, 2);
+  const clients = await clientsOfWorkers(gateway, 2);
   const [[leader, killer], [follower]] = clients;
   await leader?.send(requestText("GET", "/"));
   await gateway.metricIs("gateway_connections", { state: "active" }, 1);

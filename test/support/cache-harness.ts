@@ -2,12 +2,13 @@
 // that look up, wait and are released, and an origin server that the test answers for.
 
 import { backgroundReader } from "../../src/cache/background-reader.ts";
-import { ATTEMPTS_MAX, Cache, type Found, type LedFill } from "../../src/cache/cache.ts";
+import { Cache, type Found, type LedFill } from "../../src/cache/cache.ts";
 import { CACHE_DEFAULTS, type CacheOptions } from "../../src/cache/cache-state.ts";
 import type { FillReader } from "../../src/cache/collapse.ts";
 import type { Forward, RouteCaching } from "../../src/cache/forward.ts";
 import type { CacheMode } from "../../src/cache/policy/freshness.ts";
 import { Splicing } from "../../src/cache/splice.ts";
+import { isExhausted, NO_WAITS, type Waits, waitedInVain } from "../../src/cache/waits.ts";
 import { GatewayError } from "../../src/http/errors.ts";
 import { getField } from "../../src/http/fields.ts";
 import type { RequestHead } from "../../src/http/message.ts";
@@ -76,7 +77,7 @@ export class CacheHarness {
   /** A client's request, as far as it gets without the origin server. */
   send(request: RequestHead): RecordingReader {
     const reader = new RecordingReader(request);
-    this.#attempt(reader, 1);
+    this.#attempt(reader, NO_WAITS);
     return reader;
   }
 
@@ -101,21 +102,24 @@ export class CacheHarness {
     this.call().respond(200, ["Date", DATE, ...fields], content);
   }
 
-  #attempt(reader: RecordingReader, attempt: number): void {
-    if (attempt > ATTEMPTS_MAX) throw new Error("released too often");
+  #attempt(reader: RecordingReader, waits: Waits): void {
     const found = this.lookup(reader.request);
     if (found.kind === "answer") {
       reader.onAnswer(found.answer);
       if (found.refresh !== null)
-        this.#join(found.refresh, backgroundReader(found.refresh.request), 1);
+        this.#join(found.refresh, backgroundReader(found.refresh.request), NO_WAITS);
       return;
     }
-    reader.onReleased = () => this.#attempt(reader, attempt + 1);
-    reader.ticket = this.#join(found, reader, attempt);
+    reader.onReleased = (error) => {
+      const after = waitedInVain(waits, error);
+      if (error !== null && isExhausted(after)) reader.onError(error);
+      else this.#attempt(reader, after);
+    };
+    reader.ticket = this.#join(found, reader, waits);
   }
 
-  #join(forward: Forward, reader: FillReader, attempt: number) {
-    const { ticket, fill, plan } = this.cache.join(forward, reader, attempt);
+  #join(forward: Forward, reader: FillReader, waits: Waits) {
+    const { ticket, fill, plan } = this.cache.join(forward, reader, waits);
     if (fill !== null && plan !== null) {
       const { splice } = forward;
       const nowMs = () => this.clock.nowMs();

@@ -26,7 +26,7 @@ export class RecordingReader implements FillReader {
   releases = 0;
   /** Chunks that it takes before it has enough. */
   appetite = Number.POSITIVE_INFINITY;
-  onReleased: () => void = () => undefined;
+  onReleased: (error: GatewayError | null) => void = () => undefined;
   #isOver = false;
 
   constructor(request: RequestHead = get("/")) {
@@ -86,10 +86,10 @@ export class RecordingReader implements FillReader {
     this.error = error;
   }
 
-  onRelease(): void {
+  onRelease(error: GatewayError | null): void {
     this.#expect(this.head === null);
     this.releases++;
-    this.onReleased();
+    this.onReleased(error);
   }
 
   #end(allowed: boolean): void {

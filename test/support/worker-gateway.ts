@@ -7,6 +7,7 @@ import type { GatewayConfig } from "../../src/gateway/gateway-config.ts";
 import type { GatewayOptions, Serving } from "../../src/gateway/gateway.ts";
 import { createSupervisor } from "../../src/gateway/supervisor.ts";
 import { until } from "./gateway.ts";
+import { RawClient } from "./raw-client.ts";
 import { within } from "./within.ts";
 
 const DEADLINE_MS = 10_000;
@@ -73,4 +74,20 @@ export class WorkerGateway implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await within(this.gateway.close({ graceMs: 500 }), DEADLINE_MS, "the workers to end");
   }
+}
+
+/** Connections by the worker that the kernel gave them to, until each has `count`. */
+export async function clientsOfWorkers(
+  gateway: WorkerGateway,
+  count: number,
+): Promise<[RawClient[], RawClient[]]> {
+  const clients: [RawClient[], RawClient[]] = [[], []];
+  while (clients[0].length < count || clients[1].length < count) {
+    const before = await gateway.metric("gateway_worker_connections", { worker: "0" });
+    const client = await RawClient.connect(gateway.port);
+    await gateway.metricIs("gateway_connections", {}, clients.flat().length + 1);
+    const after = await gateway.metric("gateway_worker_connections", { worker: "0" });
+    clients[after > before ? 0 : 1].push(client);
+  }
+  return clients;
 }

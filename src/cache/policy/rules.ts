@@ -130,7 +130,7 @@ export const RULES = {
   },
   uncacheable: {
     section: "RFC 9111 4",
-    text: "its last response was not one to share: not collapsed for a while",
+    text: "the last response was not one to share: nobody waits for the next one for a while",
   },
 } as const satisfies Record<string, Rule>;
 

@@ -18,6 +18,7 @@ import {
 import type { StoredMetadata } from "./metadata.ts";
 import type { RuleName } from "./rules.ts";
 import { hasTagFields, TAG_FIELDS } from "./tags.ts";
+import type { Trace } from "./trace.ts";
 import { varyNames } from "./vary.ts";
 
 /** What a decision looks at of a request; the target URI only counts for POST. */
@@ -46,30 +47,37 @@ export function mayStore(
   times: ExchangeTimes,
   mode: CacheMode,
   options: FreshnessOptions,
+  trace?: Trace,
 ): StoreDecision {
   if (mode.kind === "off") return refusal("route_off");
+  trace?.passed("route_off");
   const part = received.status === 206 ? partOf(request, received) : null;
   if (part === undefined) return refusal("partial_content");
   const head = part === null ? received : asWhole(received);
   const directives = responseDirectives(head.fields, options.targetedFields);
-  const forbidden = prohibition(request, head, directives);
+  const forbidden = prohibition(request, head, directives, trace);
   if (forbidden !== undefined) return refusal(forbidden);
   const vary = varyNames(head.fields);
   if (vary === undefined) return refusal("vary_unmatchable");
+  trace?.passed("vary_unmatchable");
   const own = freshnessLifetime(head, directives, times.responseMs, options);
   const byRoute = routeLifetime(mode, head.status);
   if (byRoute?.seconds === 0) return refusal("route_status");
+  trace?.passed("route_status");
   const stated = own.explicit || directives.public || byRoute !== undefined;
   if (!stated && !isHeuristicallyCacheable(head.status)) return refusal("status_not_cacheable");
+  trace?.passed("status_not_cacheable");
   if (request.method === "POST" && !own.explicit) return refusal("method");
   // A cookie made for one client is replayed to all only where the origin server itself stated how
   // long the response lives in caches (RFC 9111 section 7.3); neither a guess nor a route's ttl is
   // its word.
   if (hasField(head.fields, "set-cookie") && !own.explicit) return refusal("set_cookie");
+  trace?.passed("set_cookie");
   const metadata = metadataOf(head, directives, times, mode, options);
   const usableUntilMs = metadata.bornMs + usableSeconds(metadata) * 1000;
   const hasValidator = metadata.etag !== "" || metadata.lastModified !== "";
   if (usableUntilMs <= times.responseMs && !hasValidator) return refusal("nothing_to_reuse");
+  trace?.passed("nothing_to_reuse");
   return {
     store: true,
     rule: "stored",
@@ -125,24 +133,37 @@ function prohibition(
   request: RequestView,
   head: ResponseHead,
   directives: ResponseDirectives,
+  trace: Trace | undefined,
 ): RuleName | undefined {
   if (request.method === "GET" && hasContent(request.fields)) return "request_content";
+  trace?.passed("request_content");
   if (request.method !== "GET" && !isRepresentation(request, head)) return "method";
+  trace?.passed("method");
   if (head.status < 200) return "status_not_final";
+  trace?.passed("status_not_final");
   if (head.status === 304) return "partial_content";
+  trace?.passed("partial_content");
   if (ABOUT_CONDITIONS.has(head.status)) return "status_of_request";
+  trace?.passed("status_of_request");
   if (NEVER_STORED.has(head.status)) return "status_of_one_request";
+  trace?.passed("status_of_one_request");
   const understood = UNDERSTOOD_STATUS.has(head.status);
   if (directives.mustUnderstand && !understood) return "status_not_understood";
+  trace?.passed("status_not_understood");
   if (directives.malformed) return "cache_control_malformed";
+  trace?.passed("cache_control_malformed");
   if (requestDirectives(request.fields).noStore) return "request_no_store";
+  trace?.passed("request_no_store");
   // must-understand lifts a no-store that is there for caches that do not know it (RFC 9111 section
   // 5.2.2.3).
   if (directives.noStore && !directives.mustUnderstand) return "response_no_store";
+  trace?.passed("response_no_store");
   if (directives.private) return "response_private";
+  trace?.passed("response_private");
   if (hasField(request.fields, "authorization") && !allowsAuthorized(directives)) {
     return "authorization";
   }
+  trace?.passed("authorization");
   return undefined;
 }
 
