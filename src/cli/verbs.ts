@@ -126,15 +126,18 @@ const CONFIG: readonly Verb[] = [
 const RUNNING: readonly Verb[] = [
   {
     name: "explain",
-    usage: "METHOD URL [-H 'k: v'] [-c FILE | --live [--admin ADDR]] [--json]",
+    usage: "METHOD URL [-H 'k: v'] [--response 'k: v'] [-c FILE | --live [--admin ADDR]] [--json]",
     about: "which route, cache key, rule (with its RFC section), target and limits",
     details: [
       "From the config file alone, or with --live from a running gateway and what it has stored.",
+      "With --response or --status: whether such a response would be stored, and for how long.",
       "Sends no request. Exits 1 when no route matches, 3 when the admin API cannot be reached.",
     ],
     operandsMax: 2,
     options: [
       { name: "header", short: "H", value: "LINE", about: "a field of the request", repeats: true },
+      { name: "response", value: "LINE", about: "a field of a response to it", repeats: true },
+      { name: "status", value: "CODE", about: "of that response; 200" },
       { name: "config", short: "c", value: "FILE", about: "the config file" },
       { name: "live", about: "ask the running gateway" },
       ADMIN_API,

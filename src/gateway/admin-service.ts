@@ -4,13 +4,13 @@
 import type { Logger } from "pino";
 import type { Purge, PurgeCount } from "../cache/purge.ts";
 import { systemClock } from "../clock.ts";
-import type { RequestHead } from "../http/message.ts";
 import { MetricsReport } from "../telemetry/metrics-report.ts";
 import type { MetricBlock } from "../telemetry/metrics.ts";
 import type { ReportedReadings } from "../telemetry/readings.ts";
 import { StatusReport } from "../telemetry/status-report.ts";
 import { type Admin, createAdmin } from "./admin.ts";
 import type { Explanation } from "./explain.ts";
+import type { ExplainQuestion } from "./explain-request.ts";
 import type { TargetControl } from "./target-control.ts";
 import { urlOf } from "./listen-url.ts";
 import { packageVersion } from "./package-version.ts";
@@ -33,7 +33,7 @@ export interface AdminServiceParts {
   /** Purges in all threads; says how many stored responses that were. */
   purge(purge: Purge): PurgeCount | Promise<PurgeCount>;
   /** What would become of a request, and why; null where no thread answers. */
-  explain(request: RequestHead): Explanation | null | Promise<Explanation | null>;
+  explain(question: ExplainQuestion): Promise<Explanation | null>;
 }
 
 export class AdminService {
@@ -74,7 +74,7 @@ export class AdminService {
         submit: (change) => targets.submit(change),
       },
       purge: (purge) => this.#parts.purge(purge),
-      explain: (request) => this.#parts.explain(request),
+      explain: (question) => this.#parts.explain(question),
       page: dashboardFiles(),
       onError: (error) => logger.error({ error }, "an admin request failed"),
     });

@@ -6,14 +6,13 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Hono } from "hono";
 import type { Context } from "hono";
-import type { RequestHead } from "../http/message.ts";
 import type { Purge, PurgeCount } from "../cache/purge.ts";
 import { addTarget, changeTarget, listTargets, type TargetAdmin } from "./admin-targets.ts";
 import { refuse } from "./admin-access.ts";
 import type { AdminRequest, Exposure } from "./admin-access.ts";
 import { redactConfig } from "./config-redaction.ts";
 import type { ListenAddress } from "./gateway-config.ts";
-import { readExplained } from "./explain-request.ts";
+import { type ExplainQuestion, readExplained, readResponse } from "./explain-request.ts";
 import { readPurge } from "./purge-request.ts";
 import type { ReloadOutcome } from "./reloader.ts";
 
@@ -60,7 +59,7 @@ export interface AdminDependencies {
   /** Reads the config again. */
   reload(): Promise<ReloadOutcome>;
   /** What would become of a request; a JSON value, or null where no thread answers. */
-  explain(request: RequestHead): unknown;
+  explain(question: ExplainQuestion): unknown;
   /** Files of the dashboard by path: "/", "/dashboard.js", … */
   readonly page: ReadonlyMap<string, PageFile>;
   /** An admin request failed unexpectedly. */
@@ -191,7 +190,10 @@ function adminRoutes(dependencies: AdminDependencies): Route[] {
   ];
 }
 
-/** ?method=GET&url=http://host/path&field=Name: value, the last one as often as there are fields. */
+/**
+ * ?method=GET&url=http://host/path&field=Name: value, the last one as often as there are fields;
+ * &status=200&response=Name: value for a response to it.
+ */
 async function explain(context: AdminContext, dependencies: AdminDependencies): Promise<Response> {
   const url = context.req.query("url");
   if (url === undefined) {
@@ -203,7 +205,12 @@ async function explain(context: AdminContext, dependencies: AdminDependencies): 
   if ("problem" in reading) {
     return context.json({ error: "invalid_request", detail: reading.problem }, 400);
   }
-  const explanation = await dependencies.explain(reading.request);
+  const given = readResponse(context.req.query("status"), context.req.queries("response") ?? []);
+  if ("problem" in given) {
+    return context.json({ error: "invalid_request", detail: given.problem }, 400);
+  }
+  const { request } = reading;
+  const explanation = await dependencies.explain({ request, response: given.response });
   if (explanation !== null) return context.json(explanation);
   return context.json({ error: "unavailable", detail: "no worker answers" }, 503);
 }

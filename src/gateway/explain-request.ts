@@ -1,7 +1,14 @@
 // Owns how a request that is to be explained is written, on the command line and in the admin API:
-// a method, an absolute URL, field lines. Pure.
+// a method, an absolute URL, field lines; and a response to it, a status and field lines. Pure.
 
-import type { RequestHead } from "../http/message.ts";
+import type { RequestHead, ResponseHead } from "../http/message.ts";
+
+/** What is to be explained. */
+export interface ExplainQuestion {
+  readonly request: RequestHead;
+  /** null: only the request. */
+  readonly response: ResponseHead | null;
+}
 
 export type ExplainReading =
   | { readonly request: RequestHead }
@@ -27,15 +34,42 @@ export function readExplained(
   const pathAndQuery = parts[3] ?? "";
   const fields: string[] = ["Host", authority];
   for (const line of fieldLines) {
-    const field = FIELD_LINE.exec(line);
-    const [, name, value] = field ?? [];
-    if (name === undefined || value === undefined || !VALUE.test(value)) {
-      return { problem: "a field line is written as 'Name: value'" };
-    }
+    const field = readField(line);
+    if (field === null) return { problem: FIELD_PROBLEM };
+    const [name, value] = field;
     if (name.toLowerCase() !== "host") fields.push(name, value);
   }
   const path = pathAndQuery.startsWith("/") ? pathAndQuery : `/${pathAndQuery}`;
   return { request: { method, scheme, authority, path, version: "1.1", fields } };
+}
+
+export type ResponseReading =
+  | { readonly response: ResponseHead | null }
+  /** What is wrong, for whoever wrote it. */
+  | { readonly problem: string };
+
+/** A response that is given with the request; null where neither status nor fields are. */
+export function readResponse(
+  status: string | undefined,
+  fieldLines: readonly string[],
+): ResponseReading {
+  if (status === undefined && fieldLines.length === 0) return { response: null };
+  const code = status ?? "200";
+  if (!/^[1-5]\d\d$/.test(code)) return { problem: `"${code}" is not a status code` };
+  const fields: string[] = [];
+  for (const line of fieldLines) {
+    const field = readField(line);
+    if (field === null) return { problem: FIELD_PROBLEM };
+    fields.push(...field);
+  }
+  return { response: { status: Number(code), reason: "", fields } };
+}
+
+const FIELD_PROBLEM = "a field line is written as 'Name: value'";
+
+function readField(line: string): [name: string, value: string] | null {
+  const [, name, value] = FIELD_LINE.exec(line) ?? [];
+  return name === undefined || value === undefined || !VALUE.test(value) ? null : [name, value];
 }
 
 function withoutDefaultPort(scheme: "http" | "https", authority: string): string {

@@ -3,13 +3,13 @@
 
 import { systemClock } from "../clock.ts";
 import type { Engine } from "../core/core.ts";
-import type { RequestHead } from "../http/message.ts";
 import { AccessLog } from "../telemetry/access-log.ts";
 import { createLogger } from "../telemetry/log.ts";
 import { Metrics, newMetricBlock } from "../telemetry/metrics.ts";
 import type { ReportedReadings } from "../telemetry/readings.ts";
 import { AdminService } from "./admin-service.ts";
 import type { Explanation } from "./explain.ts";
+import type { ExplainQuestion } from "./explain-request.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 import { newIdentity, newSeed } from "./gateway-identity.ts";
 import { type LogSinks, openLogSinks } from "./log-sinks.ts";
@@ -52,7 +52,7 @@ export interface Gateway extends Serving {
   /** As `reload`, from elsewhere. */
   reloadFrom(load: LoadConfig): Promise<ReloadOutcome>;
   /** What would become of a request, and why. Changes nothing, and asks no origin. */
-  explain(request: RequestHead): Explanation;
+  explain(question: ExplainQuestion): Promise<Explanation>;
 }
 
 /** A gateway in the calling thread, however many workers the config asks for. */
@@ -119,7 +119,7 @@ class GatewayProcess implements Gateway {
       readings: () => this.#readings(),
       targets: this.#targets,
       purge: (purge) => this.#thread.purge(purge),
-      explain: (request) => this.explain(request),
+      explain: (question) => this.explain(question),
     });
   }
 
@@ -150,8 +150,8 @@ class GatewayProcess implements Gateway {
     return this.#thread.fetch;
   }
 
-  explain(request: RequestHead): Explanation {
-    return this.#thread.explain(request);
+  explain(question: ExplainQuestion): Promise<Explanation> {
+    return this.#thread.explain(question);
   }
 
   reload(): Promise<ReloadOutcome> {

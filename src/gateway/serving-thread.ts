@@ -11,7 +11,6 @@ import type { Purge, PurgeCount } from "../cache/purge.ts";
 import { systemClock } from "../clock.ts";
 import { type Core, type Engine, loadCore } from "../core/core.ts";
 import { CorePools } from "../core/pool-queue.ts";
-import type { RequestHead } from "../http/message.ts";
 import type { AccessLog } from "../telemetry/access-log.ts";
 import { EventLoopLag } from "../telemetry/event-loop-lag.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -23,6 +22,7 @@ import { InputStage } from "../wire/input-stage.ts";
 import { countInCells } from "./cache-cells.ts";
 import { DateClock } from "./date-clock.ts";
 import { type Explanation, explain } from "./explain.ts";
+import type { ExplainQuestion } from "./explain-request.ts";
 import type { GatewayIdentity } from "./forwarding.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 import { GatewayHandler, type Service } from "./gateway-handler.ts";
@@ -328,8 +328,8 @@ export class ServingThread {
       date: () => this.#date.text(),
     });
 
-  explain(request: RequestHead): Explanation {
-    return explain(request, {
+  explain({ request, response }: ExplainQuestion): Promise<Explanation> {
+    return explain(request, response, {
       routes: this.#generation.routes,
       health: this.#config.health,
       core: this.#core,

@@ -6,7 +6,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { MessageChannel } from "node:worker_threads";
 import type { Logger } from "pino";
 import { releaseAll } from "../cache/peer-table.ts";
-import type { RequestHead } from "../http/message.ts";
 import type { Purge, PurgeCount } from "../cache/purge.ts";
 import { systemClock } from "../clock.ts";
 import type { Engine } from "../core/core.ts";
@@ -18,6 +17,7 @@ import type { ReportedReadings, WorkerReading } from "../telemetry/readings.ts";
 import { AdminService } from "./admin-service.ts";
 import type { Bound, GatewayOptions, Serving } from "./gateway.ts";
 import type { Explanation } from "./explain.ts";
+import type { ExplainQuestion } from "./explain-request.ts";
 import type { GatewayConfig, ListenAddress } from "./gateway-config.ts";
 import { newIdentity, newSeed } from "./gateway-identity.ts";
 import { type LogSinks, openLogSinks } from "./log-sinks.ts";
@@ -253,7 +253,7 @@ class Supervisor implements Serving {
       readings: () => this.#readings(),
       targets: this.#targets,
       purge: (purge) => this.#purge(purge),
-      explain: (request) => this.#explain(request),
+      explain: (question) => this.#explain(question),
     });
   }
 
@@ -322,10 +322,11 @@ class Supervisor implements Serving {
   }
 
   /** All workers have the same routes; the first that has something stored says most. */
-  async #explain(request: RequestHead): Promise<Explanation | null> {
-    const all = await Promise.all(this.#seats.map(async ({ thread }) => thread?.explain(request)));
+  async #explain(question: ExplainQuestion): Promise<Explanation | null> {
+    const all = await Promise.all(this.#seats.map(async ({ thread }) => thread?.explain(question)));
     const answered = all.filter((one) => one !== undefined && one !== null);
-    return answered.find((one) => one.cache?.tier !== null) ?? answered[0] ?? null;
+    const inMemory = answered.find((one) => one.cache?.tier === "l1");
+    return inMemory ?? answered.find((one) => one.cache?.tier !== null) ?? answered[0] ?? null;
   }
 
   /** On every worker; one of them tells other gateways, and if it does not answer, the next. */

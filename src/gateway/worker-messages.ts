@@ -3,8 +3,8 @@
 
 import type { MessagePort } from "node:worker_threads";
 import type { PeerSetup } from "../cache/peer-table.ts";
-import type { RequestHead } from "../http/message.ts";
 import type { Explanation } from "./explain.ts";
+import type { ExplainQuestion } from "./explain-request.ts";
 import type { Purge } from "../cache/purge.ts";
 import type { ThreadReadings } from "../telemetry/readings.ts";
 import type { ProbedTarget } from "../upstream/prober.ts";
@@ -46,7 +46,7 @@ export type ToWorker =
       readonly purge: Purge;
       readonly telling: PurgeTelling;
     }
-  | { readonly kind: "explain"; readonly id: number; readonly request: RequestHead }
+  | { readonly kind: "explain"; readonly id: number; readonly question: ExplainQuestion }
   | { readonly kind: "peer"; readonly index: number; readonly port: MessagePort }
   | { readonly kind: "probed"; readonly target: ProbedTarget; readonly isGood: boolean }
   | {

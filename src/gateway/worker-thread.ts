@@ -2,8 +2,8 @@
 // until the thread has ended, however it did.
 
 import { Worker } from "node:worker_threads";
-import type { RequestHead } from "../http/message.ts";
 import type { Explanation } from "./explain.ts";
+import type { ExplainQuestion } from "./explain-request.ts";
 import type { Purge } from "../cache/purge.ts";
 import type { ThreadReadings } from "../telemetry/readings.ts";
 import type { ThreadUpdate } from "./target-registry.ts";
@@ -24,6 +24,8 @@ export interface WorkerEvents {
 
 /** A worker that does not answer in this time is reported as it was. */
 const ANSWER_TIMEOUT_MS = 250;
+/** It may have to ask Redis, which has a second. */
+const EXPLAIN_TIMEOUT_MS = 2000;
 /** Nothing changes meanwhile; a worker that is silent for longer is stuck. */
 const PREPARE_TIMEOUT_MS = 2000;
 
@@ -82,9 +84,9 @@ export class WorkerThread {
     return answer?.kind === "purged" ? answer.count : null;
   }
 
-  async explain(request: RequestHead): Promise<Explanation | null> {
-    const question = (id: number): ToWorker => ({ kind: "explain", id, request });
-    const answer = await this.#ask(question, ANSWER_TIMEOUT_MS);
+  async explain(question: ExplainQuestion): Promise<Explanation | null> {
+    const ask = (id: number): ToWorker => ({ kind: "explain", id, question });
+    const answer = await this.#ask(ask, EXPLAIN_TIMEOUT_MS);
     return answer?.kind === "explained" ? answer.explanation : null;
   }
 

@@ -80,10 +80,8 @@ class Worker {
         break;
       case "explain":
         if (this.#serving === null) break;
-        send({
-          kind: "explained",
-          id: message.id,
-          explanation: this.#serving.explain(message.request),
+        void this.#serving.explain(message.question).then((explanation) => {
+          send({ kind: "explained", id: message.id, explanation });
         });
         break;
       case "prepare":

@@ -37,11 +37,17 @@ describe("from the config file", () => {
   test("for people", async () => {
     const { code, stdout } = await explain("GET", "http://example.com/?x=1&q=2", "-H", "X-A: 1");
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^GET http:\/\/example\.com\/\?x=1&q=2\nroute +all \(\/\*\) -> app\n/);
-    expect(stdout).toMatch(/^key +http:\/\/example\.com\/\?q=2 \([0-9a-f]{32}\)$/m);
+    expect(stdout).toMatch(
+      /^GET http:\/\/example\.com\/\?x=1&q=2\n\n {2}MISS {2}nothing is stored for this URI/,
+    );
+    expect(stdout).toMatch(/^route +all \(\/\*\) -> app$/m);
+    expect(stdout).toMatch(/^key +http:\/\/example\.com\/\?q=2$/m);
     expect(stdout).toMatch(/^ +selected by x-a: 1$/m);
     expect(stdout).toMatch(/^ +not in it, and not forwarded: \?x$/m);
-    expect(stdout).toMatch(/^verdict +forward: nothing is stored for this URI \(RFC 9211 2\.2\)$/m);
+    expect(stdout).toMatch(/^would change it +any response to this request that may be stored/m);
+    expect(stdout).toMatch(
+      /^ +yes {2}uri_miss +nothing is stored for this URI \(RFC 9211 2\.2\)$/m,
+    );
     expect(stdout).toMatch(/^stores +404: 60 s$/m);
     expect(stdout).toMatch(/--live/);
   });
@@ -56,10 +62,28 @@ describe("from the config file", () => {
     });
   });
 
+  test("whether a response would be stored, and what would change that", async () => {
+    const { stdout } = await explain(
+      ...["GET", "http://example.com/", "--status", "200"],
+      ...["--response", "Cache-Control: private", "--response", 'ETag: "1"'],
+    );
+    expect(stdout).toMatch(
+      /^ {2}200 NOT STORED {2}the response says private \(RFC 9111 5\.2\.2\.7\)$/m,
+    );
+    expect(stdout).toMatch(/^would change it +the response without Cache-Control: private$/m);
+    const stored = await explain(
+      ...["GET", "http://example.com/", "--response", "Cache-Control: max-age=60"],
+    );
+    expect(stored.stdout).toMatch(
+      /^ {2}200 STORED .*\n {2}fresh for 60 s: max-age \(RFC 9111 5\.2\.2\.1\)$/m,
+    );
+  });
+
   test("which route lost", async () => {
     const { stdout } = await explain("GET", "http://example.com/api/x");
     expect(stdout).toMatch(/^route +api .*\n +less specific: all \(\/\*\)$/m);
-    expect(stdout).toMatch(/^verdict +bypass: the route does not cache \(route\)$/m);
+    expect(stdout).toMatch(/^ {2}BYPASS {2}the route does not cache \(route\)$/m);
+    expect(stdout).toMatch(/^would change it +cache: auto, or cache: \{ttl: 1m\}, on route api$/m);
   });
 });
 
@@ -77,6 +101,8 @@ describe("mistakes", () => {
     ["both sources", ["GET", "http://a/", "--live", "-c", "f"], 2, /not both/],
     ["no gateway", ["GET", "http://a/", "--live", "--admin", "127.0.0.1:1"], 3, /no admin API/],
     ["no route", ["GET", "http://a/health"], 1, /^$/],
+    ["no status", ["GET", "http://a/", "--status", "ok"], 2, /"ok" is not a status code/],
+    ["no response", ["GET", "http://a/", "--response", "x"], 2, /written as 'Name: value'/],
   ])("%s", async (_name, args, code, message) => {
     const finished = await explain(...args);
     expect([finished.code, finished.stderr]).toEqual([code, expect.stringMatching(message)]);

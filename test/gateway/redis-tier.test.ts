@@ -71,6 +71,40 @@ describe("what one gateway has stored", () => {
     expect(tiers.origin.heads).toHaveLength(3);
   });
 
+  test("is explained from Redis, and asking counts and keeps nothing", async () => {
+    await serve(responder("shared", FRESH));
+    const [first, second] = [await following(), await following()];
+    await get(first.port, "/", "Host: a.test");
+    await stored(first, 1);
+    const ask = async (field = "") => {
+      const query = `url=http://a.test/&field=${encodeURIComponent(field)}`;
+      const answered = await second.admin(
+        "GET",
+        `/explain?${field === "" ? query.slice(0, -7) : query}`,
+      );
+      return ((await answered.json()) as { cache: unknown }).cache;
+    };
+    expect(await ask()).toMatchObject({
+      verdict: "use",
+      rule: "second_tier",
+      tier: "l2",
+      secondTier: "stored",
+      stored: { status: 200, contentBytes: 6 },
+    });
+    expect(await ask("Cache-Control: only-if-cached")).toMatchObject({
+      verdict: "use",
+      tier: "l2",
+    });
+    expect(await second.metric("gateway_cache_entries", { tier: "l1" })).toBe(0);
+    expect(await second.metric("gateway_cache_reads_total")).toBe(0);
+    const none = await second.admin("GET", "/explain?url=http://a.test/none");
+    expect(await none.json()).toMatchObject({ cache: { rule: "uri_miss", secondTier: "miss" } });
+    expect(await second.metric("gateway_cache_reads_total")).toBe(0);
+    await tiers.redis.kill();
+    await second.metricIs("gateway_cache_journal_followed", {}, 0);
+    expect(await ask()).toMatchObject({ verdict: "forward", tier: null, secondTier: "away" });
+  });
+
   test("survives the gateway", async () => {
     await serve(responder("kept", FRESH));
     const first = await following();
