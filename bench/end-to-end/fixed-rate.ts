@@ -270,7 +270,7 @@ function percentiles(values: Float64Array): LatencyPercentiles {
 if (import.meta.main) {
   const options = JSON.parse(process.argv[2] ?? "{}") as FixedRateOptions;
   // The generator never rests, so it gives way to the origin that shares its core.
-  os.setPriority(os.getPriority() + os.constants.priority.PRIORITY_BELOW_NORMAL);
+  os.setPriority(Math.min(19, os.getPriority() + os.constants.priority.PRIORITY_BELOW_NORMAL));
   process.stdout.write(`${JSON.stringify(await runFixedRate(options))}\n`);
   process.exit(0);
 }

@@ -55,8 +55,9 @@ test("3 x the capacity: 90 % of it in good answers, in time, and health checks g
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   })();
-  const { answered, latencyMs } = await load(started.port, 3 * capacity);
-  polling = false;
+  const { answered, latencyMs } = await load(started.port, 3 * capacity).finally(() => {
+    polling = false;
+  });
   await polls;
   expect(answered / 2).toBeGreaterThan(0.9 * capacity);
   // 300 requests that wait for 200 a second would take more than a second.
