@@ -9,17 +9,26 @@ export function fresh(names: Readonly<Record<string, unknown>>, body: string): (
   return compiled(names, `() => { ${body} }`) as () => number;
 }
 
-/** Calls `run` so often, in a loop of its own; the sum depends on every result. */
-export function freshLoop(run: () => number): Numeric {
-  const body =
-    "let sum = 0; for (let at = 0; at < count; at++) sum = (sum + run()) | 0; return sum;";
-  return compiled({ run }, `(count) => { ${body} }`) as Numeric;
+/**
+ * Runs `statement` and adds `value` up so often, in a loop of its own; the sum depends on every
+ * result.
+ */
+export function freshLoop(
+  names: Readonly<Record<string, unknown>>,
+  value: string,
+  statement = "",
+): Numeric {
+  const body = `${statement} sum = (sum + ${value}) | 0;`;
+  const loop = `let sum = 0; for (let at = 0; at < count; at++) { ${body} } return sum;`;
+  return compiled(names, `(count) => { ${loop} }`) as Numeric;
 }
 
+/** The names become constants: what a variable holds may change, so that a call of it is a guess. */
 function compiled(names: Readonly<Record<string, unknown>>, source: string): unknown {
+  const constants = `const { ${Object.keys(names).join(", ")} } = names;`;
   // oxlint-disable-next-line typescript/no-implied-eval
-  const factory = new Function(...Object.keys(names), `return ${source};`) as (
-    ...values: unknown[]
+  const factory = new Function("names", `${constants} return ${source};`) as (
+    names: Readonly<Record<string, unknown>>,
   ) => unknown;
-  return factory(...Object.values(names));
+  return factory(names);
 }

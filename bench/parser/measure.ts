@@ -38,7 +38,7 @@ globalThis.console.log(JSON.stringify({ timings, sink: sink === 0 }));
 
 async function timingsOf(group: Group): Promise<Timing[]> {
   const rounds = group.subjects.map(() => [] as number[]);
-  const loops = group.subjects.map(({ run }) => freshLoop(run));
+  const loops = group.subjects.map(({ run }) => freshLoop({ run }, "run()"));
   const counts = loops.map((loop) => warmUp(loop));
   for (let round = 0; round < ROUNDS; round++) {
     loops.forEach((loop, index) => {
