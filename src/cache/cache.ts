@@ -12,7 +12,7 @@ import { Fill, type FillReader, type FillTicket } from "./collapse.ts";
 import { CachePlan } from "./fill-plan.ts";
 import type { Forward, RouteCaching } from "./forward.ts";
 import { alone, type Asked, forwardOf, type Reasons, refreshing } from "./forward-request.ts";
-import { type CacheKey, type KeyMemory, keyOfUri, uriPrefixOf } from "./key.ts";
+import { type CacheKey, type KeyMemory, keyOfUri, queryTag, uriPrefixOf } from "./key.ts";
 import { BYPASS_REASONS, bypassRule, lookupRule } from "./lookup-rule.ts";
 import type { MemoryStore } from "./memory-store.ts";
 import type { Claim } from "./peer-table.ts";
@@ -22,6 +22,7 @@ import { type OpenFill, OpenFills } from "./open-fills.ts";
 import { type RequestDirectives, requestDirectives } from "./policy/directives.ts";
 import { invalidatedUris } from "./policy/invalidation.ts";
 import type { RuleName } from "./policy/rules.ts";
+import { bringsContent } from "./policy/storing.ts";
 import { type Purge, type PurgeCount, type PurgeScope, purgeStored } from "./purge.ts";
 import { mayRecall, recall, type RecallSteps } from "./recall.ts";
 import { adopted, reconfigure } from "./reconfigure.ts";
@@ -237,7 +238,7 @@ export class Cache {
   /** A validation in the background; null while one is under way. */
   #refresh(asked: Asked, stored: StoredResponse): Forward | null {
     // A HEAD request brings no content to store; the next GET will.
-    if (asked.request.method !== "GET") return null;
+    if (!bringsContent(asked.request.method)) return null;
     const reasons: Reasons = { reason: "stale", rule: "stale_while_revalidate", stored };
     const whole = refreshing(asked, stored);
     const forward = this.#forward(whole, reasons, requestDirectives(whole.request.fields));
@@ -283,7 +284,9 @@ export class Cache {
   }
 
   #remove(key: CacheKey, author: CachePlan | null): number {
-    const count = this.#state.store.remove(key);
+    // What QUERY has brought is of the same resource.
+    const tag = queryTag(key.uri);
+    const count = this.#state.store.remove(key) + this.#state.store.removeTagged(tag);
     this.#state.stats.invalidated += count;
     this.#fills.invalidate(key, author);
     return count;
@@ -303,7 +306,7 @@ export class Cache {
       unsafe: (head) => this.#invalidate(forward, head, plan),
     });
     // Workers share what is whole.
-    const isForAll = forward.range === null;
+    const isForAll = forward.range === null && key?.isQuery !== true;
     const shared = isJoinable ? new Fill(plan, limits, this.#state.budget) : null;
     const coordinates = isForAll && shared !== null && key !== null && this.#peers !== null;
     let claim: Claim = coordinates ? this.#peers.claim(key) : "nobody";

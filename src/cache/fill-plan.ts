@@ -11,12 +11,12 @@ import { forwardStatus } from "./cache-status.ts";
 import type { FillPlan, FillVerdict, StoredAnswer } from "./fill-contract.ts";
 import { fitted, isWhole } from "./fill-limits.ts";
 import type { Forward } from "./forward.ts";
-import { type CacheKey, pathWithoutQuery } from "./key.ts";
+import { type CacheKey, pathWithoutQuery, queryTag } from "./key.ts";
 import { ageSeconds, type ExchangeTimes } from "./policy/freshness.ts";
 import { isSafe } from "./policy/invalidation.ts";
 import { isOriginFailure } from "./policy/reuse.ts";
 import type { RuleName } from "./policy/rules.ts";
-import { mayStore, type StoreDecision } from "./policy/storing.ts";
+import { bringsContent, mayStore, type StoreDecision } from "./policy/storing.ts";
 import { headAgrees, isAboutStored } from "./policy/validation.ts";
 import { hasTagFields, tagsOf, withoutTagFields } from "./policy/tags.ts";
 import { type SelectingField, selectingFields, selects } from "./policy/vary.ts";
@@ -108,7 +108,7 @@ export class CachePlan implements FillPlan {
       this.#drop(stored);
       return { kind: "retry" };
     }
-    if (stored !== null && request.method === "GET") {
+    if (stored !== null && bringsContent(request.method)) {
       if (head.status === 304 && this.#forward.validation === "ours") {
         return this.#validated(stored, head, nowMs);
       }
@@ -124,7 +124,7 @@ export class CachePlan implements FillPlan {
     const decision = mayStore(request, head, times, mode, this.#state.options.freshness);
     const limits = { tags: this.#tags, bytesMax: this.#objectBytesMax };
     this.#decision = fitted(this.#placed(decision, key), head, limits);
-    if (request.method === "GET") this.#learn(this.#decision, key, head, nowMs);
+    if (bringsContent(request.method)) this.#learn(this.#decision, key, head, nowMs);
     if (!this.#decision.store) return { kind: "pass" };
     this.#selecting = this.#selectedBy(this.#decision.vary);
     return { kind: "store" };
@@ -226,7 +226,7 @@ export class CachePlan implements FillPlan {
         format: this.#state.options.format,
         rules: this.#forward.caching.rules,
         path: pathWithoutQuery(this.#forward.request.path),
-        tags: this.#tags,
+        tags: key.isQuery ? [...this.#tags, queryTag(key.target)] : this.#tags,
       },
       content,
       "copy",
@@ -262,8 +262,8 @@ export class CachePlan implements FillPlan {
   }
 
   /**
-   * What is incomplete stays in memory: a second tier has whole responses alone. The worker that
-   * asked the origin server writes it.
+   * A second tier has whole responses of URIs alone. The worker that asked the origin server writes
+   * it.
    */
   #keep(
     key: CacheKey,
@@ -271,9 +271,8 @@ export class CachePlan implements FillPlan {
     supersedes: (one: StoredResponse) => boolean,
   ): boolean {
     const kept = this.#state.store.put(key, stored, supersedes);
-    if (stored.parts === null && !this.#isPeers) {
-      this.#state.secondTier?.write(key, stored, this.#position);
-    }
+    const isForAll = stored.parts === null && !key.isQuery;
+    if (isForAll && !this.#isPeers) this.#state.secondTier?.write(key, stored, this.#position);
     return kept;
   }
 

@@ -11,6 +11,7 @@ import type { CacheKey } from "./key.ts";
 import type { LookupRule } from "./lookup-rule.ts";
 import { CONDITIONS, isParticular, PRECONDITIONS } from "./particular-requests.ts";
 import type { RequestDirectives } from "./policy/directives.ts";
+import { bringsContent } from "./policy/storing.ts";
 import { hasValidator, validatingFields } from "./policy/validation.ts";
 import { spliceFor, splicingFields } from "./splice.ts";
 import type { StoredResponse } from "./stored-response.ts";
@@ -55,7 +56,7 @@ export function forwardOf(
   const isForeground = reasons.rule !== "stale_while_revalidate";
   const isOurs = sent.validation === "ours" || sent.splice !== null;
   const mayShare =
-    asked.request.method === "GET" &&
+    bringsContent(asked.request.method) &&
     !(directives.onlyIfCached && isForeground) &&
     (isOurs || !hasPrecondition(asked.request.fields)) &&
     !isParticular(directives);
@@ -69,7 +70,7 @@ export function forwardOf(
 }
 
 /**
- * A validation in the background, as a GET without the client's conditions and directives: those
+ * A validation in the background, without the client's conditions and directives: those
  * were about its own answer. Of what is stored in parts it asks for the range that was used.
  */
 export function refreshing(asked: Asked, stored: StoredResponse): Asked {
@@ -81,17 +82,17 @@ export function refreshing(asked: Asked, stored: StoredResponse): Asked {
 type Sent = Pick<Forward, "fields" | "validation" | "splice" | "range">;
 
 function sentFor(request: RequestHead, stored: StoredResponse | null, nowMs: number): Sent {
-  const isGet = request.method === "GET";
-  if (isGet && stored !== null && suffices(stored, request, nowMs)) {
+  const isRead = bringsContent(request.method);
+  if (isRead && stored !== null && suffices(stored, request, nowMs)) {
     if (hasValidator(stored.metadata)) return validating(request.fields, stored);
-  } else if (isGet && stored !== null) {
+  } else if (isRead && stored !== null) {
     const splice = spliceFor(stored, request, nowMs);
     if (splice !== null) {
       const fields = splicingFields(request.fields, splice);
       return { fields, validation: "none", splice, range: rangeOf(request.fields) };
     }
   }
-  const fields = isGet ? boundedRange(request.fields) : request.fields;
+  const fields = isRead ? boundedRange(request.fields) : request.fields;
   return { fields, validation: "none", splice: null, range: rangeOf(fields) };
 }
 

@@ -2,6 +2,10 @@
 // copied out of the core's memory so that they outlive the request. Knows neither stores nor
 // policy.
 
+import { createHash } from "node:crypto";
+import { getField } from "../http/fields.ts";
+import type { FieldLines } from "../http/message.ts";
+
 /** Where the core puts keys, and how it hashes one that TypeScript wrote there. A Core is one. */
 export interface KeyMemory {
   readonly bytes: Uint8Array;
@@ -17,8 +21,8 @@ export interface KeyMemory {
 export const KEY_BYTES_MAX = 8704;
 
 /**
- * One target URI as a key. Hash words are kept as signed 32-bit numbers, which never need a heap
- * number.
+ * One target URI as a key, with the content of a QUERY behind it. Hash words are kept as signed
+ * 32-bit numbers, which never need a heap number.
  */
 export class CacheKey {
   readonly h0: number;
@@ -29,19 +33,32 @@ export class CacheKey {
   /** Made when a hit is first compared: most keys are never stored. */
   #words: Uint32Array | null = null;
 
+  /** Bytes of the target URI, with which the key begins. */
+  readonly #targetLength: number;
+
   /** The key is `uri`, latin1; its hash is the one that was computed last. */
-  constructor(memory: KeyMemory, uri: string) {
+  constructor(memory: KeyMemory, uri: string, targetLength = uri.length) {
     const hash = memory.keyHashAddress >>> 2;
     this.#uri = uri;
+    this.#targetLength = targetLength;
     this.h0 = (memory.words[hash] ?? 0) | 0;
     this.h1 = (memory.words[hash + 1] ?? 0) | 0;
     this.h2 = (memory.words[hash + 2] ?? 0) | 0;
     this.h3 = (memory.words[hash + 3] ?? 0) | 0;
   }
 
-  /** The target URI, for logs and purge answers. */
+  /** All of it: the target URI, and what is behind it. */
   get uri(): string {
     return this.#uri;
+  }
+
+  get target(): string {
+    return this.isQuery ? this.#uri.slice(0, this.#targetLength) : this.#uri;
+  }
+
+  /** It has the content of a QUERY in it. */
+  get isQuery(): boolean {
+    return this.#targetLength < this.#uri.length;
   }
 
   /** Bytes of the key. */
@@ -102,12 +119,41 @@ export function keyOfTarget(
   const uri = `${scheme}://${withoutDefaultPort(scheme, authority.toLowerCase())}${path}`;
   if (authority === "" || !path.startsWith("/")) return undefined;
   if (uri.length > KEY_BYTES_MAX || !VISIBLE.test(uri)) return undefined;
-  const { keyAddress } = memory;
-  for (let index = 0; index < uri.length; index++) {
-    memory.bytes[keyAddress + index] = uri.charCodeAt(index);
-  }
-  memory.hashKey(keyAddress, uri.length);
+  hashText(memory, uri);
   return new CacheKey(memory, uri);
+}
+
+function hashText(memory: KeyMemory, text: string): void {
+  const { keyAddress } = memory;
+  for (let index = 0; index < text.length; index++) {
+    memory.bytes[keyAddress + index] = text.charCodeAt(index);
+  }
+  memory.hashKey(keyAddress, text.length);
+}
+
+/**
+ * The key of a QUERY: the target URI, and what its content is, byte by byte and unchanged
+ * (draft-ietf-httpbis-safe-method-w-body section 2.7). Equal hashes find it; all of it is compared.
+ */
+export function keyOfQuery(
+  memory: KeyMemory,
+  target: CacheKey,
+  fields: FieldLines,
+  content: Uint8Array,
+): CacheKey | undefined {
+  const described = ["content-type", "content-encoding", "content-language", "content-location"];
+  const about = described.map((name) => getField(fields, name) ?? "").join("\n");
+  const text = `${about}\n${Buffer.from(content).toString("latin1")}`;
+  const digest = createHash("sha256").update(text, "latin1").digest("hex").slice(0, 32);
+  const hashed = `${target.uri} QUERY ${digest}`;
+  if (hashed.length > KEY_BYTES_MAX) return undefined;
+  hashText(memory, hashed);
+  return new CacheKey(memory, `${target.uri} QUERY ${text}`, target.length);
+}
+
+/** The tag that all QUERY responses of a URI carry, so that they go with it; no tag has a space. */
+export function queryTag(uri: string): string {
+  return ` ${uri}`;
 }
 
 /** The key of an absolute http or https URI as text, as a purge or a Location field gives it. */

@@ -21,9 +21,11 @@ export function bypassRule(
   key: CacheKey | null,
   caching: RouteCaching,
   trace?: Trace,
-): "route_off" | "method" | "request_content" | undefined {
-  if (caching.mode.kind === "off" || key === null) return "route_off";
+): "route_off" | "method" | "query_content" | "request_content" | undefined {
+  const isQuery = request.method === "QUERY";
+  if (caching.mode.kind === "off" || (key === null && !isQuery)) return "route_off";
   trace?.passed("route_off");
+  if (isQuery) return key === null ? "query_content" : undefined;
   if (request.method !== "GET" && request.method !== "HEAD") return "method";
   trace?.passed("method");
   if (hasContent(request.fields)) return "request_content";
@@ -70,6 +72,7 @@ export function lookupRule(
 
 /** What Cache-Status says of a request that the cache has no part in. */
 export const BYPASS_REASONS = {
+  query_content: "request",
   route_off: "bypass",
   method: "method",
   request_content: "request",

@@ -25,6 +25,8 @@ export interface OpenFill {
 const CHAINS = 1024;
 
 export class OpenFills {
+  /** How many of them are for QUERY, whose key says more than the URI. */
+  #queryCount = 0;
   readonly #chains: (OpenFill | null)[] = new Array<OpenFill | null>(CHAINS).fill(null);
 
   add(open: OpenFill): void {
@@ -34,12 +36,14 @@ export class OpenFills {
     if (first !== null) first.previous = open;
     this.#chains[index] = open;
     open.isListed = true;
+    if (open.key.isQuery) this.#queryCount++;
   }
 
   /** Does nothing for one that is not there any more. */
   remove(open: OpenFill): void {
     if (!open.isListed) return;
     open.isListed = false;
+    if (open.key.isQuery) this.#queryCount--;
     const { next, previous } = open;
     if (previous === null) this.#chains[chainOf(open.key)] = next;
     else previous.next = next;
@@ -72,6 +76,7 @@ export class OpenFills {
     for (let open = this.#chains[chainOf(key)] ?? null; open !== null; open = open.next) {
       if (open.plan !== author && open.key.equals(key)) open.plan.invalidate();
     }
+    if (this.#queryCount > 0) this.invalidateWhere((uri) => uri.startsWith(`${key.uri} `));
   }
 
   /** As `invalidate`, for every key whose URI passes. */

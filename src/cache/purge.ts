@@ -3,7 +3,7 @@
 
 import { LRUCache } from "lru-cache";
 import type { CacheEntry } from "./cache-entry.ts";
-import { type KeyMemory, keyOfUri, uriPrefixOf } from "./key.ts";
+import { type KeyMemory, keyOfUri, queryTag, uriPrefixOf } from "./key.ts";
 import type { MemoryStore } from "./memory-store.ts";
 
 /** What is purged. All of it is text, so that a purge can travel as JSON. */
@@ -59,8 +59,10 @@ function entriesOf(
   switch (scope.kind) {
     case "uri": {
       const key = keyOfUri(memory, scope.uri);
-      const entry = key === undefined ? undefined : store.peek(key);
-      return entry === undefined ? [] : [entry];
+      if (key === undefined) return [];
+      const entry = store.peek(key);
+      const queries = store.tagged(queryTag(key.uri));
+      return entry === undefined ? queries : [entry, ...queries];
     }
     case "prefix": {
       const prefix = uriPrefixOf(scope.prefix);

@@ -11,6 +11,7 @@ import type { StoredAnswer } from "./fill-contract.ts";
 import type { Forward } from "./forward.ts";
 import { requestDirectives } from "./policy/directives.ts";
 import { standInRule } from "./policy/reuse.ts";
+import { bringsContent } from "./policy/storing.ts";
 import { selects } from "./policy/vary.ts";
 import type { StoredResponse } from "./stored-response.ts";
 
@@ -55,7 +56,7 @@ export function standInAnswers(
   { stored, request, reason }: Forward,
   { originStatus, disconnectedSeconds }: OriginFailure,
 ): StoredAnswer | undefined {
-  if (stored === null || request.method !== "GET" || stored.isWithdrawn) return undefined;
+  if (stored === null || !bringsContent(request.method) || stored.isWithdrawn) return undefined;
   const nowMs = clock.nowMs();
   const directives = requestDirectives(request.fields);
   const rule = standInRule(stored.metadata, directives, nowMs, disconnectedSeconds);

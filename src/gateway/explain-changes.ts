@@ -27,6 +27,7 @@ const CHANGES: Partial<Record<RuleName, Change>> = {
   route_bypass: ({ request, route }) => `the request without ${bypassing(request, route)}`,
   method: ({ request }) => `GET or HEAD instead of ${request.method}`,
   request_content: "the request without content (Content-Length, Transfer-Encoding)",
+  query_content: "at most 64 KiB of content, which explain does not see",
   uri_miss:
     "any response to this request that may be stored; --response says of one whether it may",
   partial_miss: "Range of what is stored, or a response with all of it, by the next request",

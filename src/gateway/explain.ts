@@ -94,7 +94,9 @@ export async function explain(
   const { inspector } = cache;
   const caches = mayBeStored(request, route);
   const form = caches ? asLookedUp(request, route, false) : request;
-  const key = caches ? (keyOfTarget(core, form.scheme, form.authority, form.path) ?? null) : null;
+  // The content of a QUERY is in its key, and is not known here.
+  const hasKey = caches && form.method !== "QUERY";
+  const key = hasKey ? (keyOfTarget(core, form.scheme, form.authority, form.path) ?? null) : null;
   return {
     ...base,
     route: explainRoute(route),

@@ -239,7 +239,7 @@ export function isLoop(request: RequestHead, identity: GatewayIdentity): boolean
 }
 
 /** What the gateway answers to, for Allow (RFC 9110 section 10.2.1): TRACE and CONNECT it does not. */
-export const ALLOWED_METHODS = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
+export const ALLOWED_METHODS = "GET, HEAD, QUERY, POST, PUT, DELETE, PATCH, OPTIONS";
 
 /**
  * How many more times an OPTIONS request may be forwarded; null where it does not say (RFC 9110

@@ -8,7 +8,7 @@ import type { Cache, LedFill } from "../cache/cache.ts";
 import type { FillReader, FillTicket } from "../cache/collapse.ts";
 import type { Forward } from "../cache/forward.ts";
 import { isSafe } from "../cache/policy/invalidation.ts";
-import { type CacheKey, keyOfTarget } from "../cache/key.ts";
+import type { CacheKey } from "../cache/key.ts";
 import { Splicing } from "../cache/splice.ts";
 import { isExhausted, NO_WAITS, waitedInVain } from "../cache/waits.ts";
 import type { Clock } from "../clock.ts";
@@ -22,7 +22,7 @@ import type { OriginCall, OriginHandler, OriginRequest } from "../upstream/attem
 import type { Try } from "../upstream/retry-rules.ts";
 import { proxyStatus } from "../wire/error-response.ts";
 import { hashKey } from "./affinity.ts";
-import { asLookedUp, isRead, mayBeStored } from "./cached-request.ts";
+import { asLookedUp, FORWARD_OUTCOMES, isRead, keyFor, mayBeStored } from "./cached-request.ts";
 import { DirectFill, type DirectReader } from "./direct-fill.ts";
 import { answerPage, type Destination, FallbackPlan } from "./fallback.ts";
 import {
@@ -38,6 +38,7 @@ import {
 import type { FallbackCause, HostPolicy } from "./gateway-config.ts";
 import type { LoadShedder, Overload } from "./load-shedder.ts";
 import { OriginHop } from "./origin-hop.ts";
+import { type Content, readQuery } from "./query-content.ts";
 import type { Route } from "./route.ts";
 import { StickyClient } from "./sticky-cookie.ts";
 import type { TrustNetwork } from "./trust-network.ts";
@@ -68,17 +69,6 @@ const IDEMPOTENT: ReadonlySet<string> = new Set([
   "QUERY",
 ]);
 
-/** What the log says of a request that went on to the origin server. */
-const FORWARD_OUTCOMES: Record<Forward["reason"], string> = {
-  bypass: "bypass",
-  method: "bypass",
-  partial: "partial",
-  request: "bypass",
-  stale: "expired",
-  "uri-miss": "miss",
-  "vary-miss": "miss",
-};
-
 export class Proxy {
   readonly #options: ProxyOptions;
 
@@ -96,7 +86,12 @@ export class Proxy {
     } else if (forwardsLeft(request) === 0) {
       answerOptions(exchange, this.#options.date());
     } else {
-      new Delivery(exchange, route, this.#options).start();
+      const isQuery = request.method === "QUERY" && mayBeStored(request, route);
+      const deliver = (content: Content | null): void => {
+        new Delivery(exchange, route, this.#options, content).start();
+      };
+      if (isQuery) readQuery(exchange, deliver);
+      else deliver(null);
     }
   }
 }
@@ -114,6 +109,8 @@ class Delivery implements DirectReader {
   readonly #exchange: Exchange;
   readonly #route: Route;
   readonly #options: ProxyOptions;
+  /** Not null where it was read beforehand. */
+  readonly #content: Content | null;
   /** null: nothing is cached for this request. */
   readonly #key: CacheKey | null;
   /** By which the client comes back to its target; null where it does not. */
@@ -128,7 +125,8 @@ class Delivery implements DirectReader {
   #plan: FallbackPlan | null = null;
   #fallenBackFor: GatewayError | null = null;
 
-  constructor(exchange: Exchange, route: Route, options: ProxyOptions) {
+  constructor(exchange: Exchange, route: Route, options: ProxyOptions, content: Content | null) {
+    this.#content = content;
     this.#exchange = exchange;
     this.#route = route;
     this.#destination = route;
@@ -139,8 +137,7 @@ class Delivery implements DirectReader {
     this.#sticky = sticky === null ? null : new StickyClient(sticky, exchange);
     const received = this.#sticky?.request ?? exchange.request;
     this.request = caches ? asLookedUp(received, route, trusted) : received;
-    const { scheme, authority, path } = this.request;
-    this.#key = caches ? (keyOfTarget(options.core, scheme, authority, path) ?? null) : null;
+    this.#key = caches ? keyFor(options.core, this.request, content?.bytes ?? null) : null;
     exchange.onDrain = () => this.#ticket?.resume();
     exchange.onAbort = () => this.#ticket?.leave();
   }
@@ -208,7 +205,8 @@ class Delivery implements DirectReader {
   }
 
   #originRequest({ method, fields: received }: Forwarded): OriginRequest {
-    const { request, body, bodyLength, expectsContinue, client, id } = this.#exchange;
+    const { request, expectsContinue, client, id } = this.#exchange;
+    const { body, bodyLength } = this.#content?.open() ?? this.#exchange;
     const { trust, identity } = this.#options;
     const trusted = trust.has(client.address);
     const isShared = this.#key !== null && isRead(method);
@@ -314,7 +312,9 @@ class Delivery implements DirectReader {
   /** To another origin server, which knows nothing of what the first one did. */
   #maySendAgain(error: GatewayError): boolean {
     const { body, request } = this.#exchange;
-    if (body !== null) return error.beforeSend && !body.destroyed && !body.readableDidRead;
+    const isHeld = this.#content !== null && this.#content.bytes !== null;
+    if (body !== null && !isHeld)
+      return error.beforeSend && !body.destroyed && !body.readableDidRead;
     return error.beforeSend || IDEMPOTENT.has(request.method);
   }
 

@@ -2,7 +2,7 @@
 // section 4.2).
 
 import { describe, expect, test } from "vitest";
-import { KEY_BYTES_MAX, keyOfTarget, keyOfUri } from "../../src/cache/key.ts";
+import { KEY_BYTES_MAX, keyOfQuery, keyOfTarget, keyOfUri } from "../../src/cache/key.ts";
 import { FakeKeyMemory } from "../support/key-memory.ts";
 
 const memory = new FakeKeyMemory();
@@ -68,5 +68,28 @@ describe("comparison with memory, at every length", () => {
     const pair = [memory.key("http://a.test/x"), memory.key("http://a.test/y")] as const;
     memory.forcedHash = null;
     expect(pair[0].equals(pair[1])).toBe(false);
+  });
+});
+
+describe("a QUERY", () => {
+  const target = memory.key("http://a.test/q");
+  const key = (content: string, ...fields: string[]) =>
+    keyOfQuery(memory, target, fields, Buffer.from(content));
+
+  test("is its target, what describes its content, and all of that", () => {
+    const one = key("select 1", "Content-Type", "a/b");
+    expect(one?.target).toBe("http://a.test/q");
+    expect([one?.isQuery, target.isQuery]).toEqual([true, false]);
+    expect(one?.uri.endsWith("select 1")).toBe(true);
+    expect(one?.length).toBeGreaterThan("http://a.test/qselect 1".length);
+  });
+
+  test("equal hashes are not enough: all of the content is compared", () => {
+    memory.forcedHash = [1, 2, 3, 4];
+    const [one, same, other] = [key("select 1"), key("select 1"), key("select 2")];
+    memory.forcedHash = null;
+    if (one === undefined || same === undefined || other === undefined) throw new Error("no key");
+    expect([one.h0, one.h3]).toEqual([other.h0, other.h3]);
+    expect([one.equals(same), one.equals(other), one.equals(target)]).toEqual([true, false, false]);
   });
 });

@@ -44,6 +44,10 @@ export const RULES = {
     section: "RFC 9110 9.3.1",
     text: "the request has content, which is no part of the cache key",
   },
+  query_content: {
+    section: "safe-method-w-body 2.7",
+    text: "the content of a QUERY is in its key, and this one is too long or was not seen",
+  },
   request_no_store: { section: "RFC 9111 5.2.1.5", text: "the request says no-store" },
   response_no_store: { section: "RFC 9111 5.2.2.5", text: "the response says no-store" },
   response_private: { section: "RFC 9111 5.2.2.7", text: "the response says private" },

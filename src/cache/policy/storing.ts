@@ -52,11 +52,14 @@ export function mayStore(
   if (mode.kind === "off") return refusal("route_off");
   trace?.passed("route_off");
   const part = received.status === 206 ? partOf(request, received) : null;
-  if (part === undefined) return refusal("partial_content");
+  if (part === undefined || received.status === 304) return refusal("partial_content");
   const head = part === null ? received : asWhole(received);
   const directives = responseDirectives(head.fields, options.targetedFields);
-  const forbidden = prohibition(request, head, directives, trace);
-  if (forbidden !== undefined) return refusal(forbidden);
+  trace?.passed("partial_content");
+  for (const { rule, forbids } of PROHIBITIONS) {
+    if (forbids(request, head, directives)) return refusal(rule);
+    trace?.passed(rule);
+  }
   const vary = varyNames(head.fields);
   if (vary === undefined) return refusal("vary_unmatchable");
   trace?.passed("vary_unmatchable");
@@ -128,43 +131,12 @@ function asWhole(head: ResponseHead): ResponseHead {
 
 const OF_PART = new Set(["content-length", "content-range"]);
 
-/** What forbids storing, whatever the freshness; undefined where nothing does. */
-function prohibition(
-  request: RequestView,
-  head: ResponseHead,
-  directives: ResponseDirectives,
-  trace: Trace | undefined,
-): RuleName | undefined {
-  if (request.method === "GET" && hasContent(request.fields)) return "request_content";
-  trace?.passed("request_content");
-  if (request.method !== "GET" && !isRepresentation(request, head)) return "method";
-  trace?.passed("method");
-  if (head.status < 200) return "status_not_final";
-  trace?.passed("status_not_final");
-  if (head.status === 304) return "partial_content";
-  trace?.passed("partial_content");
-  if (ABOUT_CONDITIONS.has(head.status)) return "status_of_request";
-  trace?.passed("status_of_request");
-  if (NEVER_STORED.has(head.status)) return "status_of_one_request";
-  trace?.passed("status_of_one_request");
-  const understood = UNDERSTOOD_STATUS.has(head.status);
-  if (directives.mustUnderstand && !understood) return "status_not_understood";
-  trace?.passed("status_not_understood");
-  if (directives.malformed) return "cache_control_malformed";
-  trace?.passed("cache_control_malformed");
-  if (requestDirectives(request.fields).noStore) return "request_no_store";
-  trace?.passed("request_no_store");
-  // must-understand lifts a no-store that is there for caches that do not know it (RFC 9111 section
-  // 5.2.2.3).
-  if (directives.noStore && !directives.mustUnderstand) return "response_no_store";
-  trace?.passed("response_no_store");
-  if (directives.private) return "response_private";
-  trace?.passed("response_private");
-  if (hasField(request.fields, "authorization") && !allowsAuthorized(directives)) {
-    return "authorization";
-  }
-  trace?.passed("authorization");
-  return undefined;
+/**
+ * Safe, and answered with content that is stored: GET, and QUERY where its content is in the key
+ * (draft-ietf-httpbis-safe-method-w-body section 2.7).
+ */
+export function bringsContent(method: string): boolean {
+  return method === "GET" || method === "QUERY";
 }
 
 /**
@@ -225,3 +197,50 @@ const UNDERSTOOD_STATUS = new Set([
   200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 403, 404, 405, 410, 414, 421, 451, 500, 501,
   502, 503, 504,
 ]);
+
+interface Prohibition {
+  readonly rule: RuleName;
+  readonly forbids: (
+    request: RequestView,
+    head: ResponseHead,
+    directives: ResponseDirectives,
+  ) => boolean;
+}
+
+/** What forbids storing, whatever the freshness: the first that holds decides. */
+const PROHIBITIONS: readonly Prohibition[] = [
+  {
+    rule: "request_content",
+    forbids: ({ method, fields }) => method === "GET" && hasContent(fields),
+  },
+  {
+    rule: "method",
+    forbids: (request, head) => {
+      return !bringsContent(request.method) && !isRepresentation(request, head);
+    },
+  },
+  { rule: "status_not_final", forbids: (_request, { status }) => status < 200 },
+  { rule: "status_of_request", forbids: (_request, { status }) => ABOUT_CONDITIONS.has(status) },
+  { rule: "status_of_one_request", forbids: (_request, { status }) => NEVER_STORED.has(status) },
+  {
+    rule: "status_not_understood",
+    forbids: (_request, { status }, { mustUnderstand }) => {
+      return mustUnderstand && !UNDERSTOOD_STATUS.has(status);
+    },
+  },
+  { rule: "cache_control_malformed", forbids: (_request, _head, { malformed }) => malformed },
+  { rule: "request_no_store", forbids: ({ fields }) => requestDirectives(fields).noStore },
+  {
+    // must-understand lifts a no-store that is there for caches that do not know it (RFC 9111
+    // section 5.2.2.3).
+    rule: "response_no_store",
+    forbids: (_request, _head, { noStore, mustUnderstand }) => noStore && !mustUnderstand,
+  },
+  { rule: "response_private", forbids: (_request, _head, directives) => directives.private },
+  {
+    rule: "authorization",
+    forbids: ({ fields }, _head, directives) => {
+      return hasField(fields, "authorization") && !allowsAuthorized(directives);
+    },
+  },
+];
