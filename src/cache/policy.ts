@@ -14,11 +14,12 @@ import type { StoredMetadata } from "./policy/metadata.ts";
 import { type Reuse, reuse, standInRule } from "./policy/reuse.ts";
 import { RULES, type Rule, type RuleName } from "./policy/rules.ts";
 import { mayStore, type RequestView, type StoreDecision } from "./policy/storing.ts";
+import { Trace, type TraceStep } from "./policy/trace.ts";
 
 export { evaluate as evaluatePreconditions } from "../http/conditional.ts";
 export { parseContentRange, parseRanges } from "../http/ranges.ts";
 export type { CacheMode, ExchangeTimes, FreshnessOptions, RequestView, Reuse, Rule, RuleName };
-export type { RequestHead, ResponseHead, StoredMetadata, StoreDecision };
+export type { RequestHead, ResponseHead, StoredMetadata, StoreDecision, TraceStep };
 export { invalidatedUris } from "./policy/invalidation.ts";
 export { isOriginFailure } from "./policy/reuse.ts";
 export { isAboutStored, updatedFields, validatingFields } from "./policy/validation.ts";
@@ -33,6 +34,23 @@ export function decideStoring(
 ): StoreDecision {
   const freshness = { ...FRESHNESS_DEFAULTS, ...options.freshness };
   return mayStore(request, response, times, options.mode ?? { kind: "auto" }, freshness);
+}
+
+/**
+ * As `decideStoring`, with the rules that were asked in their order; the last one decided. For
+ * whoever wants to know why.
+ */
+export function explainStoring(
+  request: RequestView,
+  response: ResponseHead,
+  times: ExchangeTimes,
+  options: { readonly mode?: CacheMode; readonly freshness?: Partial<FreshnessOptions> } = {},
+): readonly TraceStep[] {
+  const freshness = { ...FRESHNESS_DEFAULTS, ...options.freshness };
+  const trace = new Trace();
+  const mode = options.mode ?? { kind: "auto" };
+  trace.decided(mayStore(request, response, times, mode, freshness, trace).rule);
+  return trace.steps;
 }
 
 /** May a stored response that the request selects answer it now (RFC 9111 section 4)? */

@@ -7,6 +7,7 @@ import {
   decideStandIn,
   decideStoring,
   explainRule,
+  explainStoring,
   selectingFields,
   selects,
   validatingFields,
@@ -52,6 +53,35 @@ test("refusals name the section that decides", () => {
   const head = { status: 200, reason: "", fields: ["Cache-Control", "private"] };
   const { rule } = decideStoring(request, head, times);
   expect([rule, explainRule(rule).section]).toEqual(["response_private", "RFC 9111 5.2.2.7"]);
+});
+
+test("why it is stored or not: the rules in their order, the last one decided", () => {
+  const rules = (...lines: string[]) =>
+    explainStoring(request, { status: 200, reason: "", fields: lines }, times).map(
+      ({ rule, decided }) => `${rule}${decided ? "!" : ""}`,
+    );
+  expect(rules("Cache-Control", "private, no-store")).toEqual([
+    "route_off",
+    "partial_content",
+    "request_content",
+    "method",
+    "status_not_final",
+    "status_of_request",
+    "status_not_understood",
+    "cache_control_malformed",
+    "request_no_store",
+    "response_no_store!",
+  ]);
+  expect(rules("Cache-Control", "max-age=60").slice(-8)).toEqual([
+    "response_private",
+    "authorization",
+    "vary_unmatchable",
+    "route_status",
+    "status_not_cacheable",
+    "set_cookie",
+    "nothing_to_reuse",
+    "stored!",
+  ]);
 });
 
 test("no part of it imports node:*", () => {
