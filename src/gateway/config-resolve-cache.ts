@@ -49,11 +49,11 @@ const CLASSES: Readonly<Record<string, readonly number[]>> = {
 
 /**
  * A key of `status` that is known; 206 and 304 are parts and comparisons, not responses to keep,
- * and RFC 6585 has four that no cache may store.
+ * and those that are about one request are never stored.
  */
 export function isStatusKey(name: string): boolean {
   if (name in CLASSES) return true;
-  return /^[2-5]\d\d$/.test(name) && !/^(?:206|304|428|429|431|511)$/.test(name);
+  return /^[2-5]\d\d$/.test(name) && !/^(?:206|304|412|416|417|428|429|431|511)$/.test(name);
 }
 
 /** What a key of `status` may be, for suggestions. */

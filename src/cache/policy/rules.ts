@@ -13,16 +13,12 @@ export const RULES = {
     text: "an interim or switching response is never stored",
   },
   status_of_one_request: {
-    section: "RFC 6585",
-    text: "428, 429, 431 and 511 are for the request that caused them, and never stored",
+    section: "RFC 9110 15.5, RFC 6585",
+    text: "412, 416, 417, 428, 429, 431 and 511 are about the request that caused them alone",
   },
   status_not_understood: {
     section: "RFC 9111 3",
     text: "must-understand, and the status code is not understood",
-  },
-  status_of_request: {
-    section: "RFC 9110 13, 14",
-    text: "the status code answers a condition or a range of this request alone",
   },
   status_not_cacheable: {
     section: "RFC 9111 3",

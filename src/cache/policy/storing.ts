@@ -183,14 +183,11 @@ function refusal(rule: RuleName): StoreDecision {
 }
 
 /**
- * They answer a precondition, a range or an expectation that the next request for the URI need not
- * have: stored, they would let one client take a page from all (RFC 9110 sections 15.5.13,
- * 15.5.17 and 15.5.18).
+ * They answer a precondition, a range, an expectation, or something else that the next request for
+ * the URI need not have: stored, they would let one client take a page from all (RFC 9110 sections
+ * 15.5.13, 15.5.17 and 15.5.18, RFC 6585 sections 3 to 6).
  */
-const ABOUT_CONDITIONS = new Set([412, 416, 417]);
-
-/** RFC 6585 sections 3 to 6. */
-const NEVER_STORED: ReadonlySet<number> = new Set([428, 429, 431, 511]);
+const OF_ONE_REQUEST: ReadonlySet<number> = new Set([412, 416, 417, 428, 429, 431, 511]);
 
 /** Final status codes whose caching RFC 9110 section 15 defines and this cache implements. */
 const UNDERSTOOD_STATUS = new Set([
@@ -220,8 +217,7 @@ const PROHIBITIONS: readonly Prohibition[] = [
     },
   },
   { rule: "status_not_final", forbids: (_request, { status }) => status < 200 },
-  { rule: "status_of_request", forbids: (_request, { status }) => ABOUT_CONDITIONS.has(status) },
-  { rule: "status_of_one_request", forbids: (_request, { status }) => NEVER_STORED.has(status) },
+  { rule: "status_of_one_request", forbids: (_request, { status }) => OF_ONE_REQUEST.has(status) },
   {
     rule: "status_not_understood",
     forbids: (_request, { status }, { mustUnderstand }) => {
