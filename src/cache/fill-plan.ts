@@ -308,11 +308,12 @@ export class CachePlan implements FillPlan {
     // A failure says nothing about the next response, and neither does one to a request unlike
     // others.
     const isTypical = sharing === "collapse" || validation === "ours";
-    // What is said of one range says little of the whole.
-    if (head.status >= 500 || !isTypical || this.range !== null) return;
+    if (head.status >= 500 || !isTypical) return;
     const rule = decision.store ? "response_no_cache" : decision.rule;
-    this.#state.rememberUncacheable(key, request.fields, rule, nowMs);
-    if (!decision.store && stored !== null && !ABOUT_REQUEST.has(decision.rule)) this.#drop(stored);
+    if (this.range === null) this.#state.rememberUncacheable(key, request.fields, rule, nowMs);
+    if (decision.store || stored === null) return;
+    // What is said of one range says little of the rest, unless it is that nothing may be kept.
+    if (this.range === null ? !ABOUT_REQUEST.has(rule) : FORBIDDEN.has(rule)) this.#drop(stored);
   }
 
   get #objectBytesMax(): number {
@@ -390,6 +391,8 @@ const MISFITS: ReadonlySet<number> = new Set([206, 304, 416]);
 function isShareable(decision: StoreDecision, nowMs: number): boolean {
   return decision.store && nowMs < decision.shareableUntilMs;
 }
+
+const FORBIDDEN: ReadonlySet<RuleName> = new Set(["response_no_store", "response_private"]);
 
 /** Reasons not to store that lie in the request: what is stored stays as good as it was. */
 const ABOUT_REQUEST: ReadonlySet<RuleName> = new Set(["request_no_store", "authorization"]);

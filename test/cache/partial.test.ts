@@ -298,6 +298,19 @@ describe("RFC 9111 3.4 combining", () => {
   });
 });
 
+describe("what one range says of the rest", () => {
+  test.each<[string, string, boolean]>([
+    ["a range that is not there", "max-age=60", true],
+    ["nothing may be kept", "no-store", false],
+    ["it is somebody's own", "private", false],
+  ])("%s", (_name, cacheControl, isKept) => {
+    ask("0-99");
+    const range = cacheControl === "max-age=60" ? "5000-" : "200-299";
+    ask(range, { content: CONTENT, fields: ["Cache-Control", cacheControl, "ETag", '"1"'] });
+    expect(ask("0-99").asked).toHaveLength(isKept ? 0 : 1);
+  });
+});
+
 describe("what an origin server may not say", () => {
   const lie = (contentRange: string, length: number, ...fields: string[]) => {
     harness.get("/", "Range", "bytes=0-99");
