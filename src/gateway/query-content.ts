@@ -34,7 +34,7 @@ class QueryReader {
   readonly #done: (content: Content) => void;
   #pieces: Buffer[] = [];
   #bytes = 0;
-  readonly #onData = (chunk: Buffer): void => this.#take(chunk);
+  readonly #onReadable = (): void => this.#take();
   readonly #onEnd = (): void => this.#finish();
   readonly #onClose = (): void => this.#break();
 
@@ -45,13 +45,21 @@ class QueryReader {
   }
 
   read(): void {
-    this.#body.on("data", this.#onData).on("end", this.#onEnd).on("close", this.#onClose);
+    // Not as a flow of data: a stream that was paused would stay so for whoever reads it next.
+    this.#body.on("readable", this.#onReadable).on("end", this.#onEnd).on("close", this.#onClose);
   }
 
-  #take(chunk: Buffer): void {
-    this.#pieces.push(chunk);
-    this.#bytes += chunk.length;
-    if (this.#bytes <= QUERY_BYTES_MAX) return;
+  #take(): void {
+    for (;;) {
+      const chunk: Buffer | null = this.#body.read();
+      if (chunk === null) return;
+      this.#pieces.push(chunk);
+      this.#bytes += chunk.length;
+      if (this.#bytes > QUERY_BYTES_MAX) return this.#pass();
+    }
+  }
+
+  #pass(): void {
     this.#stop();
     if (this.#exchange.ended) return;
     // Back to where the origin call reads it from, in front of what is still to come.
@@ -73,8 +81,8 @@ class QueryReader {
   }
 
   #stop(): void {
-    this.#body.pause();
-    this.#body.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onClose);
+    this.#body.off("readable", this.#onReadable);
+    this.#body.off("end", this.#onEnd).off("close", this.#onClose);
   }
 }
 
