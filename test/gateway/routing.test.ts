@@ -127,7 +127,7 @@ describe("what the gateway answers itself", () => {
   test("TRACE is refused with 405 and Allow (RFC 9110 9.3.8)", async () => {
     const response = await ask(gateway.port, requestText("TRACE", "/", ["Cookie: secret=1"]));
     expect(response.status).toBe(405);
-    expect(response.field("allow")).toBe("GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
+    expect(response.field("allow")).toBe("GET, HEAD, QUERY, POST, PUT, DELETE, PATCH, OPTIONS");
     expect(response.text).not.toContain("secret");
     expect(origin.heads).toEqual([]);
   });
