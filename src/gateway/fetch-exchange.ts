@@ -49,8 +49,9 @@ export class FetchExchange implements Exchange {
   readonly flushed = false;
   responded = false;
   ended = false;
-  onAbort: (() => void) | null = null;
-  onDrain: (() => void) | null = null;
+  onAbort: Exchange["onAbort"] = null;
+  onDrain: Exchange["onDrain"] = null;
+  reader: Exchange["reader"] = null;
   /** Settles with the final head; the body follows as it arrives. Never rejects. */
   readonly response: Promise<Response>;
   readonly #resolve: (response: Response) => void;
@@ -188,7 +189,7 @@ export class FetchExchange implements Exchange {
   #refuse(detail: string): void {
     const abort = this.onAbort;
     this.fail(new GatewayError("upstream_invalid", detail));
-    abort?.();
+    abort?.call(this);
   }
 
   #abort(detail: string): void {
@@ -199,7 +200,7 @@ export class FetchExchange implements Exchange {
     this.#finish();
     // Whoever waits for it can clean up; nobody sees it.
     if (!this.responded) this.#resolve(new Response(null, { status: CLIENT_CLOSED_STATUS }));
-    abort?.();
+    abort?.call(this);
   }
 
   /** Nobody wants the response, or the rest of it, any more. */

@@ -24,6 +24,7 @@ import { proxyStatus } from "../wire/error-response.ts";
 import { hashKey } from "./affinity.ts";
 import { asLookedUp, FORWARD_OUTCOMES, isRead, keyFor, mayBeStored } from "./cached-request.ts";
 import { DirectFill, type DirectReader } from "./direct-fill.ts";
+import { hearForReader } from "./exchange-reader.ts";
 import { answerPage, type Destination, FallbackPlan } from "./fallback.ts";
 import {
   ALLOWED_METHODS,
@@ -115,7 +116,6 @@ class Delivery implements DirectReader {
   readonly #key: CacheKey | null;
   /** By which the client comes back to its target; null where it does not. */
   readonly #sticky: StickyClient | null;
-  #ticket: FillTicket | null = null;
   /** The origin request that this exchange leads. */
   #call: OriginCall | null = null;
   #waits = NO_WAITS;
@@ -138,8 +138,7 @@ class Delivery implements DirectReader {
     const received = this.#sticky?.request ?? exchange.request;
     this.request = caches ? asLookedUp(received, route, trusted) : received;
     this.#key = caches ? keyFor(options.core, this.request, content?.bytes ?? null) : null;
-    exchange.onDrain = () => this.#ticket?.resume();
-    exchange.onAbort = () => this.#ticket?.leave();
+    hearForReader(exchange);
   }
 
   start(): void {
@@ -148,14 +147,14 @@ class Delivery implements DirectReader {
     // What changes things at the origin server makes stored responses invalid, whatever the route.
     if (this.#route.caching.mode.kind === "off" && isSafe(this.request.method)) {
       const fill = new DirectFill(this);
-      this.#ticket = fill;
+      this.#exchange.reader = fill;
       this.#lead(this.request, fill);
       return;
     }
     const found = cache.lookup(this.request, this.#key, this.#route.caching, clock.nowMs());
     if (found.kind === "forward") {
       if (this.#key !== null) outcome.cache = FORWARD_OUTCOMES[found.reason];
-      this.#ticket = this.#join(found, this);
+      this.#exchange.reader = this.#join(found, this);
       return;
     }
     outcome.cache = found.outcome;
@@ -279,7 +278,7 @@ class Delivery implements DirectReader {
 
   /** An origin server's answer is replaced, where a fallback is for its status. */
   #standsInFor(status: number): boolean {
-    const before = this.#ticket;
+    const before = this.#exchange.reader;
     const detail = `the origin server answered ${status}`;
     if (!this.#fallBack(status, new GatewayError("no_healthy_target", detail))) return false;
     before?.leave();
@@ -298,7 +297,7 @@ class Delivery implements DirectReader {
         this.#fallenBackFor = error;
         this.#destination = fallback.destination;
         const fill = new DirectFill(this);
-        this.#ticket = fill;
+        this.#exchange.reader = fill;
         this.#lead(this.request, fill);
       } else {
         this.#fallenBackFor = error;

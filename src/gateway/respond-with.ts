@@ -47,7 +47,7 @@ async function copy(
   let wake: (() => void) | null = null;
   exchange.onDrain = () => wake?.();
   exchange.onAbort = () => {
-    abort?.();
+    abort?.call(exchange);
     // Ends the pending read: whoever makes the content may be waiting for a reader that is gone.
     void reader.cancel().catch(ignoreCancelled);
     wake?.();

@@ -52,8 +52,9 @@ export class H1Exchange implements Exchange {
   readonly outcome = newOutcome();
   responded = false;
   ended = false;
-  onAbort: (() => void) | null = null;
-  onDrain: (() => void) | null = null;
+  onAbort: Exchange["onAbort"] = null;
+  onDrain: Exchange["onDrain"] = null;
+  reader: Exchange["reader"] = null;
 
   readonly #connection: ExchangeConnection;
   /** What the socket had sent before this exchange. */
@@ -230,7 +231,7 @@ export class H1Exchange implements Exchange {
     const abort = this.onAbort;
     this.onAbort = null;
     this.fail(error);
-    abort?.();
+    abort?.call(this);
   }
 
   /**
@@ -260,7 +261,7 @@ export class H1Exchange implements Exchange {
     if (this.outcome.detail === "") this.outcome.detail = detail;
     const abort = this.onAbort;
     this.#finish("broken");
-    abort?.();
+    abort?.call(this);
   }
 
   /** A response that cannot be completed is cut so that the client sees it: never a clean end. */
@@ -272,7 +273,7 @@ export class H1Exchange implements Exchange {
     // is cut.
     if (this.#framing === "close") reset(this.#connection.socket);
     this.#finish("broken");
-    abort?.();
+    abort?.call(this);
   }
 
   #finish(fate: ExchangeFate): void {
